@@ -1,0 +1,11 @@
+import { expect, test } from "vitest"
+import { crc32 } from "./checksum.ts"
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+test("the check value of the standard is met, whole and in parts", () => {
+  expect(crc32(ascii("123456789"))).toBe(0xcbf43926)
+  expect(crc32(ascii("6789"), crc32(ascii("12345")))).toBe(0xcbf43926)
+  expect(crc32(ascii("IEND"))).toBe(0xae426082) // the last bytes of every PNG file
+  expect(crc32(new Uint8Array(0))).toBe(0)
+})
