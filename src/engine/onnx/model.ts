@@ -37,6 +37,7 @@ export interface OnnxGraph {
   readonly name: string
   readonly nodes: readonly OnnxNode[]
   readonly initializers: ReadonlyMap<string, NdArray>
+  /** An input that is also an initializer has that for its default (files of IR version 3 list all of them here). */
   readonly inputs: readonly OnnxValue[]
   readonly outputs: readonly OnnxValue[]
   /** What the file says of values between inputs and outputs. */

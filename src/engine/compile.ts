@@ -1,0 +1,156 @@
+/** A traced function as an ordinary asynchronous one: trace, simplify, lower, load once per input spec, then run. */
+import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } from "./array.ts"
+import type { Spec, Value } from "./graph.ts"
+import { type Lowered, lower } from "./lower.ts"
+import { writeModel } from "./onnx/write.ts"
+import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
+import { engineOptions, theRoom } from "./runtime.ts"
+import { formatShape, isSymbolic, UsageError } from "./shape.ts"
+import { simplify } from "./simplify.ts"
+import { packsOf, upload, written } from "./state.ts"
+import type { Tensor } from "./tensor.ts"
+import { type Graph, isTensor, mapTree, randomsOf, type Tree, trace, variablesOf } from "./trace.ts"
+
+/** What a compiled function takes where the traced one takes tensors. */
+export type Feed<T> = T extends Tensor
+  ? Arrayable
+  : T extends readonly unknown[]
+    ? { readonly [K in keyof T]: Feed<T[K]> }
+    : { readonly [K in keyof T]: Feed<T[K]> }
+
+/** What a compiled function gives where the traced one gives tensors. */
+export type Fetch<T> = T extends Tensor
+  ? NdArray
+  : T extends readonly unknown[]
+    ? { readonly [K in keyof T]: Fetch<T[K]> }
+    : { readonly [K in keyof T]: Fetch<T[K]> }
+
+/** Options of {@link compile}. */
+export interface CompileOptions {
+  /** Train or evaluate: whether dropout drops and batch normalisation uses the batch. */
+  readonly training?: boolean
+  /** Seed of the program's random leaves. The k-th run after it draws the k-th set of numbers. */
+  readonly seed?: number
+  /** Prefix of a profile file: every node is timed until {@link Compiled.profile}. */
+  readonly profile?: string
+}
+
+/** A compiled function. Calling it runs it. */
+export interface Compiled<A extends readonly unknown[], R> {
+  (...inputs: { readonly [K in keyof A]: Feed<A[K]> }): Promise<Fetch<R>>
+  /** How many runs were made: with the seed, the whole state of the generator. May be set to continue elsewhere. */
+  runs: number
+  /** The graph for inputs of the given specs, as it is run. */
+  graph(...specs: readonly Tree<Spec>[]): Graph
+  /** Ends profiling of the last loaded session; gives the name of the profile file. */
+  profile(): Promise<string>
+  /** Frees the sessions. The function may be called again; it then loads anew. */
+  dispose(): Promise<void>
+}
+
+interface Loaded {
+  readonly session: number
+  readonly graph: Graph
+  readonly lowered: Lowered
+  readonly result: unknown
+}
+
+let sessions = 0
+
+/**
+ * Compiles a function of tensors. It is traced when first called, and again for every new combination of input dtypes
+ * and shapes; variables it uses are read, and those it assigns written, at each run.
+ *
+ * @example
+ * const norm = compile((x: Tensor) => x.square().sum().sqrt())
+ * await norm([3, 4]) // { dtype: "float32", shape: [], data: [5] }
+ */
+export function compile<A extends readonly unknown[], R>(
+  fn: (...inputs: A) => R,
+  { training = false, seed = 0, profile }: CompileOptions = {},
+): Compiled<A, R> {
+  const key = keyOf(seed)
+  const loaded = new Map<string, Promise<Loaded>>()
+
+  const load = async (specs: readonly Tree<Spec>[]): Promise<Loaded> => {
+    const { graph: traced, result } = trace(fn as never, specs, { training })
+    const graph = simplify(traced)
+    const lowered = lower(graph, { layouts: packsOf(variablesOf(graph)) })
+    const session = sessions++
+    await theRoom().load(session, writeModel(lowered.model), {
+      threads: engineOptions().threads,
+      ...(profile !== undefined && { profile }),
+    })
+    return { session, graph, lowered, result }
+  }
+
+  const compiled = async (...inputs: readonly unknown[]): Promise<Fetch<R>> => {
+    const arrays: NdArray[] = []
+    const specs = inputs.map((x, i) => mapTree(x as Tree<Arrayable>, isFeed, (a) => specOf(arrays, a), `x${i}`))
+    const id = JSON.stringify(specs)
+    let ready = loaded.get(id)
+    if (ready === undefined) {
+      ready = load(specs)
+      loaded.set(id, ready)
+      ready.catch(() => loaded.delete(id))
+    }
+    const run = compiled.runs++
+    const { session, graph, lowered, result } = await ready
+    const feeds: Record<string, NdArray> = {}
+    for (const [i, name] of lowered.inputs.entries()) feeds[name] = arrays[i]
+    for (const [i, leaf] of randomsOf(graph).entries())
+      feeds[lowered.randoms.get(leaf)!] = draw(leaf, fold(key, run, i))
+    const { stateInputs, stateOutputs } = lowered
+    const packs = await upload([...new Set([...stateInputs.keys(), ...stateOutputs.keys()])])
+    const bufferOf = (name: string): number => packs.find((p) => p.name === name)!.buffer
+    const outputs = await theRoom().run({
+      session,
+      feeds,
+      reads: Object.fromEntries([...stateInputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
+      writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
+      fetches: lowered.outputs,
+    })
+    for (const layout of stateOutputs.keys()) written(layout)
+    let next = 0
+    return mapTree(result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
+  }
+  compiled.runs = 0
+  compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, { training }).graph)
+  compiled.profile = async (): Promise<string> => {
+    const last = [...loaded.values()].at(-1)
+    if (last === undefined) throw new UsageError("profile: the program has not run yet")
+    return theRoom().profile((await last).session)
+  }
+  compiled.dispose = async (): Promise<void> => {
+    const all = await Promise.allSettled(loaded.values())
+    loaded.clear()
+    for (const l of all) if (l.status === "fulfilled") await theRoom().release(l.value.session)
+  }
+  return compiled as Compiled<A, R>
+}
+
+/** Numbers of a random leaf for one run. */
+function draw(leaf: Value, key: Key): NdArray {
+  const { distribution } = leaf.node.attrs as { distribution: "uniform" | "normal" }
+  const { shape } = leaf.spec
+  if (shape.some(isSymbolic))
+    throw new UsageError(`random: a draw of shape ${formatShape(shape)} needs a known batch size`)
+  const data = new Float32Array(shape.reduce((n, d) => n * d, 1))
+  return array("float32", shape, distribution === "normal" ? fillNormal(data, key) : fillUniform(data, key))
+}
+
+/** Whether a value is one input, not a tree of them: arrays, typed arrays, numbers, and lists of numbers. */
+function isFeed(x: unknown): x is Arrayable {
+  if (typeof x === "number" || typeof x === "boolean" || isArray(x) || ArrayBuffer.isView(x)) return true
+  return Array.isArray(x) && (x.length === 0 || isNestedNumbers(x[0]))
+}
+
+function isNestedNumbers(x: unknown): boolean {
+  return typeof x === "number" || typeof x === "boolean" || (Array.isArray(x) && isNestedNumbers(x[0]))
+}
+
+function specOf(arrays: NdArray[], x: Arrayable): Spec {
+  const a = asArray(x)
+  arrays.push(a)
+  return { dtype: a.dtype as Dtype, shape: [...a.shape] }
+}

@@ -1,0 +1,56 @@
+/** Scaled dot-product attention, and a linear map with bias. */
+import { apply, type Op } from "../graph.ts"
+import { matmul } from "../ops/matmul.ts"
+import { softmax } from "../ops/softmax.ts"
+import { formatShape, UsageError } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { fused } from "./fused.ts"
+
+const attentionOp = fused<{ readonly scale: number }>(
+  "attention",
+  "softmax(q k^T * scale + mask) v",
+  ([q, k, v, mask], { scale }) => {
+    const scores = matmul(q, k, { transposeB: true }).mul(scale)
+    return matmul(softmax(mask === undefined ? scores : scores.add(mask)), v)
+  },
+)
+
+/** Options of {@link attention}. */
+export interface AttentionOptions {
+  /** Added to the scores before the softmax: 0 to attend, -1e9 or less to hide; broadcasts to `[..., queries, keys]`. */
+  readonly mask?: Tensor
+  /** Factor of the scores; by default 1 / sqrt(size of a head). */
+  readonly scale?: number
+}
+
+/**
+ * Attention of queries `[..., queries, size]` to keys `[..., keys, size]` and values `[..., keys, width]`:
+ * softmax(q k^T / sqrt(size)) v. Source: Vaswani et al. 2017, section 3.2.1.
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, { mask, scale }: AttentionOptions = {}): Tensor {
+  if (q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2)) {
+    throw new UsageError(
+      `attention: queries ${formatShape(q.shape)}, keys ${formatShape(k.shape)} and values ${formatShape(v.shape)} do not fit`,
+    )
+  }
+  const inputs = mask === undefined ? [q, k, v] : [q, k, v, mask]
+  return apply(attentionOp, inputs, { scale: scale ?? 1 / Math.sqrt(q.shape[q.rank - 1]) })
+}
+
+const linearOp = fused<object>("linear", "x weight^T + bias", ([x, weight, bias]) => {
+  const y = matmul(x, weight, { transposeB: true })
+  return bias === undefined ? y : y.add(bias)
+})
+
+/** Linear map of the last axis: `[..., in]` with weight `[out, in]` and bias `[out]` gives `[..., out]`. */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  if (x.shape.at(-1) !== weight.shape[1]) {
+    throw new UsageError(
+      `linear: input has ${x.shape.at(-1)} features, weight expects ${weight.shape[1]} (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
+    )
+  }
+  return apply(linearOp, bias === null ? [x, weight] : [x, weight, bias], {})
+}
+
+/** All records of this file. */
+export const attentionOps: readonly Op[] = [attentionOp, linearOp] as readonly Op[]

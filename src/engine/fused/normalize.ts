@@ -1,0 +1,106 @@
+/** Normalisations: centre, divide by the standard deviation, scale, shift. The variance is that of centred values. */
+import { apply, applyAll, type Op } from "../graph.ts"
+import { formatShape, UsageError } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { fused } from "./fused.ts"
+
+interface Norm {
+  readonly eps: number
+}
+
+/** x centred and scaled to unit variance over the given axes. */
+function standardised(x: Tensor, axes: readonly number[], eps: number): Tensor {
+  // E[x^2] - E[x]^2 would lose all digits where the mean is large against the spread.
+  const centred = x.sub(x.mean({ axes, keepDims: true }))
+  return centred.div(centred.square().mean({ axes, keepDims: true }).add(eps).sqrt())
+}
+
+/** A vector [channels] as [1, channels, 1, ...]. */
+function perChannel(v: Tensor, rank: number): Tensor {
+  return v.reshape(Array.from({ length: rank }, (_, i) => (i === 1 ? v.shape[0] : 1)))
+}
+
+const groupNormOp = fused<Norm & { readonly groups: number }>(
+  "groupNorm",
+  "normalisation over groups of channels and all positions of each sample",
+  ([x, weight, bias], { groups, eps }) => {
+    const [batch, channels, ...spatial] = x.shape
+    if (channels % groups !== 0) {
+      throw new UsageError(
+        `groupNorm: ${channels} channels do not divide into ${groups} groups (input ${formatShape(x.shape)})`,
+      )
+    }
+    const size = spatial.reduce((n, d) => n * d, channels / groups)
+    const y = standardised(x.reshape([batch, groups, size]), [2], eps).reshape(x.shape)
+    return weight === undefined ? y : y.mul(perChannel(weight, x.rank)).add(perChannel(bias, x.rank))
+  },
+)
+
+const layerNormOp = fused<Norm & { readonly axes: number }>(
+  "layerNorm",
+  "normalisation over the last axes of each sample",
+  ([x, weight, bias], { axes, eps }) => {
+    const last = Array.from({ length: axes }, (_, i) => x.rank - axes + i)
+    const y = standardised(x, last, eps)
+    return weight === undefined ? y : y.mul(weight).add(bias)
+  },
+)
+
+const batchNormOp = fused<Norm>(
+  "batchNorm",
+  "normalisation over the batch and all positions of each channel; also gives the mean and the biased variance",
+  ([x, weight, bias], { eps }) => {
+    const axes = x.shape.map((_, i) => i).filter((i) => i !== 1)
+    const mean = x.mean({ axes, keepDims: true })
+    const centred = x.sub(mean)
+    const variance = centred.square().mean({ axes, keepDims: true })
+    const y = centred.div(variance.add(eps).sqrt())
+    const channels = [x.shape[1]]
+    return [
+      y.mul(perChannel(weight, x.rank)).add(perChannel(bias, x.rank)),
+      mean.reshape(channels),
+      variance.reshape(channels),
+    ]
+  },
+)
+
+/**
+ * Group normalisation of `[batch, channels, ...]`, with weight and bias `[channels]` or without both.
+ * Source: Wu and He 2018.
+ *
+ * @throws UsageError when the channels do not divide into the groups.
+ */
+export function groupNorm(
+  x: Tensor,
+  groups: number,
+  affine?: { readonly weight: Tensor; readonly bias: Tensor },
+  eps = 1e-5,
+): Tensor {
+  return apply(groupNormOp, affine === undefined ? [x] : [x, affine.weight, affine.bias], { groups, eps })
+}
+
+/** Layer normalisation over the last `axes` axes, with weight and bias of their shape or without both. Source: Ba et al. 2016. */
+export function layerNorm(
+  x: Tensor,
+  axes = 1,
+  affine?: { readonly weight: Tensor; readonly bias: Tensor },
+  eps = 1e-5,
+): Tensor {
+  return apply(layerNormOp, affine === undefined ? [x] : [x, affine.weight, affine.bias], { axes, eps })
+}
+
+/**
+ * Batch normalisation of `[batch, channels, ...]` by the statistics of the batch, which are given back: the mean and
+ * the biased variance, `[channels]` each. Source: Ioffe and Szegedy 2015.
+ */
+export function batchNorm(
+  x: Tensor,
+  affine: { readonly weight: Tensor; readonly bias: Tensor },
+  eps = 1e-5,
+): { readonly y: Tensor; readonly mean: Tensor; readonly variance: Tensor } {
+  const [y, mean, variance] = applyAll(batchNormOp, [x, affine.weight, affine.bias], { eps })
+  return { y, mean, variance }
+}
+
+/** All records of this file. */
+export const normalizeOps: readonly Op[] = [groupNormOp, layerNormOp, batchNormOp] as readonly Op[]

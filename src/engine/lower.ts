@@ -1,0 +1,270 @@
+/** Graph to ONNX: leaves become inputs and initializers, every other node what its record (or the device) writes. */
+import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
+import type { Attribute, Emitter, Node, Op, Spec, Value } from "./graph.ts"
+import { topological } from "./graph.ts"
+import type { AttributeValue, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
+import { batchSize, isSymbolic, UsageError } from "./shape.ts"
+import type { Variable } from "./tensor.ts"
+import { type Graph, roots } from "./trace.ts"
+
+/** Variables of one dtype laid end to end in one buffer: every input and output of a run costs, however small. */
+export interface Layout {
+  readonly name: string
+  readonly dtype: Dtype
+  readonly size: number
+  readonly places: ReadonlyMap<Variable, number>
+}
+
+/** A device's own way to write an op; ops it does not list use their portable lowering. */
+export interface Lowerings {
+  readonly name: string
+  lowering(op: Op): Op["onnx"] | undefined
+}
+
+/** What `lower` is told besides the graph. */
+export interface LowerOptions {
+  /** Where each variable lives: in packed buffers that are inputs (and, if assigned, outputs) of the program. */
+  readonly layouts?: readonly Layout[]
+  /** Values of variables that are written into the file instead, by name. */
+  readonly initializers?: ReadonlyMap<Variable, { readonly name: string; readonly value: NdArray }>
+  readonly inputNames?: readonly string[]
+  readonly outputNames?: readonly string[]
+  readonly device?: Lowerings
+  readonly metadata?: ReadonlyMap<string, string>
+}
+
+/** A program as ONNX, and the names under which it is run. */
+export interface Lowered {
+  readonly model: OnnxModel
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Random leaves and their input names. */
+  readonly randoms: ReadonlyMap<Value, string>
+  /** For each layout that is read, its input; for each that is written, its output. */
+  readonly stateInputs: ReadonlyMap<Layout, string>
+  readonly stateOutputs: ReadonlyMap<Layout, string>
+}
+
+/** The operator set everything portable is written in. */
+const opset = 18
+
+/** Name of the symbolic batch axis in exported files. */
+const batchName = "batch"
+
+/** Writes a graph without fused ops that the device does not know. */
+export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
+  const { layouts = [], initializers = new Map(), device } = options
+  const writer = new Writer()
+  const names = new Map<Value, string>()
+  const randoms = new Map<Value, string>()
+  const stateInputs = new Map<Layout, string>()
+  const stateOutputs = new Map<Layout, string>()
+  for (const [i, v] of graph.inputs.entries()) names.set(v, writer.input(options.inputNames?.[i] ?? `x${i}`, v.spec))
+
+  const readVariable = (variable: Variable): string => {
+    const stored = initializers.get(variable)
+    if (stored !== undefined) return writer.initializer(stored.name, stored.value)
+    const layout = layouts.find((l) => l.places.has(variable))
+    if (layout === undefined) throw new Error(`lower: variable ${variable.name} has no place`)
+    let packed = stateInputs.get(layout)
+    if (packed === undefined) {
+      packed = writer.input(layout.name, { dtype: layout.dtype, shape: [layout.size] })
+      stateInputs.set(layout, packed)
+    }
+    const start = layout.places.get(variable)!
+    const size = variable.initial.data.length
+    writer.scope = "variable"
+    const flat =
+      size === layout.size
+        ? packed
+        : writer.node("Slice", [packed, writer.ints([start]), writer.ints([start + size]), writer.ints([0])])
+    return writer.node("Reshape", [flat, writer.ints(variable.shape)])
+  }
+
+  for (const node of topological(roots(graph))) {
+    if (node.op.leaf === "input") {
+      if (!names.has(node.outputs[0]))
+        throw new UsageError("a program uses a tensor of another program; pass it as an argument")
+    } else if (node.op.leaf === "random") {
+      const name = writer.input(`random${randoms.size}`, node.outputs[0].spec)
+      names.set(node.outputs[0], name)
+      randoms.set(node.outputs[0], name)
+    } else if (node.op.leaf === "variable") {
+      names.set(node.outputs[0], readVariable((node.attrs as { variable: Variable }).variable))
+    } else {
+      writer.scope = node.op.name
+      const write = device?.lowering(node.op) ?? node.op.onnx
+      const outs = write(
+        writer,
+        node.inputs.map((v) => names.get(v)!),
+        node as Node<never>,
+      )
+      for (const [i, v] of node.outputs.entries()) {
+        names.set(v, outs[i])
+        writer.describe(outs[i], v.spec)
+      }
+    }
+  }
+
+  const outputs = graph.outputs.map((v, i) => writer.output(names.get(v)!, v.spec, options.outputNames?.[i]))
+  for (const layout of layouts) {
+    const written = [...layout.places.keys()].some((v) => graph.assigned.has(v))
+    if (!written) continue
+    writer.scope = "state"
+    const parts = [...layout.places]
+      .sort((a, b) => a[1] - b[1])
+      .map(([variable]) => {
+        const next = graph.assigned.get(variable)
+        return writer.node("Reshape", [
+          next === undefined ? readVariable(variable) : names.get(next)!,
+          writer.ints([-1]),
+        ])
+      })
+    const whole = parts.length === 1 ? parts[0] : writer.node("Concat", parts, { axis: 0 })
+    stateOutputs.set(layout, writer.output(whole, { dtype: layout.dtype, shape: [layout.size] }))
+  }
+  const inputs = graph.inputs.map((v) => names.get(v)!)
+  return { model: writer.model(options.metadata), inputs, outputs, randoms, stateInputs, stateOutputs }
+}
+
+function attribute(value: Attribute): AttributeValue {
+  if (typeof value === "number") return { int: value }
+  if (typeof value === "string") return { string: value }
+  return Array.isArray(value) ? { ints: value as readonly number[] } : (value as AttributeValue)
+}
+
+const dims = (shape: readonly number[]): (number | string)[] =>
+  shape.map((n) => (n === batchSize ? batchName : isSymbolic(n) ? `${n / batchSize}*${batchName}` : n))
+
+/** Collects nodes and constants; equal ones are written once. */
+class Writer implements Emitter {
+  /** Name of the op being written: it becomes part of node names, so timings can be told apart. */
+  scope = ""
+  readonly #nodes: OnnxNode[] = []
+  readonly #initializers = new Map<string, NdArray>()
+  readonly #inputs: OnnxValue[] = []
+  readonly #outputs: OnnxValue[] = []
+  readonly #values = new Map<string, OnnxValue>()
+  readonly #written = new Map<string, string[]>()
+  readonly #constants = new Map<string, string>()
+  readonly #domains = new Set<string>()
+  #count = 0
+
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, Attribute>>,
+    domain?: string,
+  ): string {
+    return this.nodes(1, type, inputs, attributes, domain)[0]
+  }
+
+  nodes(
+    count: number,
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain = "",
+  ): string[] {
+    const key = `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}`
+    const before = this.#written.get(key)
+    if (before !== undefined) return before
+    const id = this.#count++
+    const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? `v${id}` : `v${id}.${i}`))
+    this.#domains.add(domain)
+    this.#nodes.push({
+      name: `${this.scope}/${type}.${id}`,
+      type,
+      domain,
+      inputs,
+      outputs,
+      attributes: Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, attribute(v)])),
+    })
+    this.#written.set(key, outputs)
+    return outputs
+  }
+
+  constant(value: NdArray): string {
+    const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]${value.data.join(",")}` : undefined
+    const before = key === undefined ? undefined : this.#constants.get(key)
+    if (before !== undefined) return before
+    const name = this.initializer(`c${this.#count++}`, value)
+    if (key !== undefined) this.#constants.set(key, name)
+    return name
+  }
+
+  ints(values: readonly number[]): string {
+    const clamped = values.map((v) => (v === Number.MIN_SAFE_INTEGER ? -(2n ** 62n) : BigInt(v)))
+    return this.constant(array("int64", [values.length], BigInt64Array.from(clamped)))
+  }
+
+  scalar(dtype: Dtype, value: number): string {
+    return this.constant(fromNumbers(dtype, [], [value]))
+  }
+
+  shape(shape: readonly number[]): string {
+    if (!shape.some(isSymbolic)) return this.ints(shape)
+    const source = this.#inputs.find((i) => i.shape?.includes(batchName))
+    if (source === undefined) throw new Error("lower: a symbolic size without an input that has it")
+    const axis = source.shape!.indexOf(batchName)
+    const batch = this.node("Shape", [source.name], { start: axis, end: axis + 1 })
+    const parts = shape.map((n) => {
+      if (!isSymbolic(n)) return this.ints([n])
+      return n === batchSize ? batch : this.node("Mul", [batch, this.ints([n / batchSize])])
+    })
+    return parts.length === 1 ? parts[0] : this.node("Concat", parts, { axis: 0 })
+  }
+
+  input(name: string, { dtype, shape }: Spec): string {
+    this.#inputs.push({ name, dtype, shape: dims(shape) })
+    return name
+  }
+
+  initializer(name: string, value: NdArray): string {
+    this.#initializers.set(name, value)
+    return name
+  }
+
+  /** Says what is known of a value, for people who read the file and for shape inference. */
+  describe(name: string, { dtype, shape }: Spec): void {
+    if (name.startsWith("v")) this.#values.set(name, { name, dtype, shape: dims(shape) })
+  }
+
+  /** Makes a value an output. One that is an input, a constant or an output already gets a node of its own. */
+  output(name: string, { dtype, shape }: Spec, as?: string): string {
+    const taken = !name.startsWith("v") || as !== undefined || this.#outputs.some((o) => o.name === name)
+    let at = name
+    if (taken) {
+      at = as ?? `y${this.#count++}`
+      this.#nodes.push({
+        name: `output/${at}`,
+        type: "Identity",
+        domain: "",
+        inputs: [name],
+        outputs: [at],
+        attributes: {},
+      })
+    }
+    this.#values.delete(at)
+    this.#outputs.push({ name: at, dtype, shape: dims(shape) })
+    return at
+  }
+
+  model(metadata: ReadonlyMap<string, string> = new Map()): OnnxModel {
+    const extra = [...this.#domains].filter((d) => d !== "").map((d) => [d, 1] as const)
+    return {
+      graph: {
+        name: "tweedie",
+        nodes: this.#nodes,
+        initializers: this.#initializers,
+        inputs: this.#inputs,
+        outputs: this.#outputs,
+        values: [...this.#values.values()],
+      },
+      opsets: new Map([["", opset], ...extra]),
+      irVersion: 8,
+      producer: "tweedie",
+      metadata,
+    }
+  }
+}

@@ -1,0 +1,501 @@
+/** Ops that act on each element alone, with NumPy broadcasting. One line each: ONNX operator, value, gradient. */
+import type { Dtype } from "../array.ts"
+import {
+  apply,
+  type Emitter,
+  expectDtype,
+  floats,
+  type Node,
+  numbers,
+  type Op,
+  primitive,
+  type Value,
+} from "../graph.ts"
+import { broadcastShapes, broadcastStrides, sameShape, UsageError, walk } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+
+/** What elementwise functions take: a number means a constant of the other operand's dtype. */
+export type Operand = Tensor | number
+
+interface None {
+  readonly [key: string]: never
+}
+const none: None = {}
+
+const unaries: Op<None>[] = []
+const binaries: Op<None>[] = []
+
+/** All elementwise records, for the importer and the law table. */
+export const unaryOps: readonly Op<None>[] = unaries
+export const binaryOps: readonly Op<None>[] = binaries
+
+interface UnaryOptions {
+  readonly dtypes?: readonly Dtype[]
+  readonly output?: Dtype
+  /** Lowering, where it is not one ONNX node of the op's own name. */
+  readonly onnx?: (emit: Emitter, x: string, node: Node<None>) => string
+}
+
+function unary(
+  onnxType: string,
+  doc: string,
+  host: (x: number) => number,
+  grad: (g: Tensor, x: Tensor, y: Tensor) => Tensor | null,
+  options: UnaryOptions = {},
+): (x: Tensor) => Tensor {
+  const name = onnxType[0].toLowerCase() + onnxType.slice(1)
+  const op = primitive<None>({
+    name,
+    doc,
+    spec: ([x]) => ({ dtype: options.output ?? expectDtype(name, [x], options.dtypes ?? floats), shape: x.shape }),
+    grad: (g, [x], y) => [grad(g, x, y)],
+    onnx: (emit, [x], node) => (options.onnx ? options.onnx(emit, x, node) : emit.node(onnxType, [x])),
+    host: ([x]) => x.map(host),
+  })
+  unaries.push(op)
+  return (x) => apply(op, [x], none)
+}
+
+interface BinaryOptions {
+  readonly dtypes?: readonly Dtype[]
+  readonly output?: Dtype
+  readonly onnx?: (emit: Emitter, a: string, b: string) => string
+  readonly simplify?: (node: Node<None>) => Value | undefined
+}
+
+function binary(
+  onnxType: string,
+  doc: string,
+  host: (a: number, b: number) => number,
+  grad: (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor | null, Tensor | null],
+  options: BinaryOptions = {},
+): (a: Operand, b: Operand) => Tensor {
+  const name = onnxType[0].toLowerCase() + onnxType.slice(1)
+  const op = primitive<None>({
+    name,
+    doc,
+    spec: (inputs) => {
+      const dtype = expectDtype(name, inputs, options.dtypes ?? numbers)
+      return { dtype: options.output ?? dtype, shape: broadcastShapes(name, inputs[0].shape, inputs[1].shape) }
+    },
+    grad: (g, [a, b], y) => {
+      const [da, db] = grad(g, a, b, y)
+      return [da?.sumTo(a.shape) ?? null, db?.sumTo(b.shape) ?? null]
+    },
+    onnx: (emit, [a, b]) => (options.onnx ? options.onnx(emit, a, b) : emit.node(onnxType, [a, b])),
+    host: ([a, b], node) => {
+      const out = zipHost(a, b, node, host)
+      return node.outputs[0].spec.dtype.startsWith("int") ? out.map(Math.trunc) : out
+    },
+    ...(options.simplify && { simplify: options.simplify }),
+  })
+  binaries.push(op)
+  return (a, b) => apply(op, operands(name, a, b), none)
+}
+
+function zipHost(a: Float64Array, b: Float64Array, node: Node, f: (a: number, b: number) => number): Float64Array {
+  const { shape } = node.outputs[0].spec
+  const [left, right] = node.inputs.map((v) => v.spec.shape)
+  if (sameShape(left, right)) return a.map((x, i) => f(x, b[i]))
+  let total = 1
+  for (const n of shape) total *= n
+  const offsets = new Int32Array(total)
+  walk(shape, broadcastStrides(right, shape), (at, out) => {
+    offsets[out] = at
+  })
+  const out = new Float64Array(total)
+  walk(shape, broadcastStrides(left, shape), (at, i) => {
+    out[i] = f(a[at], b[offsets[i]])
+  })
+  return out
+}
+
+/** Both operands as tensors. */
+export function operands(where: string, a: Operand, b: Operand): [Tensor, Tensor] {
+  if (typeof a !== "number") return [a, typeof b === "number" ? a.like(b) : b]
+  if (typeof b === "number") throw new UsageError(`${where}: got two numbers, expected at least one tensor`)
+  return [b.like(a), b]
+}
+
+/** The value of a constant scalar input, where it is one: what local simplifications look at. */
+function scalarOf(value: Value): number | undefined {
+  const { op, attrs } = value.node
+  if (op.leaf !== "constant" || value.spec.shape.length > 0) return undefined
+  return Number((attrs as { array: { data: ArrayLike<number | bigint> } }).array.data[0])
+}
+
+/** `a` where `b` is the op's neutral scalar (and the other way round, if it commutes). */
+function neutral(identity: number, commutes: boolean): (node: Node<None>) => Value | undefined {
+  return (node) => {
+    const [a, b] = node.inputs
+    if (scalarOf(b) === identity) return a
+    if (commutes && scalarOf(a) === identity) return b
+    return undefined
+  }
+}
+
+// Arithmetic
+
+/** Sum, a + b. */
+export const add: (a: Operand, b: Operand) => Tensor = binary(
+  "Add",
+  "a + b",
+  (a, b) => a + b,
+  (g) => [g, g],
+  {
+    simplify: neutral(0, true),
+  },
+)
+
+/** Difference, a - b. */
+export const sub: (a: Operand, b: Operand) => Tensor = binary(
+  "Sub",
+  "a - b",
+  (a, b) => a - b,
+  (g) => [g, g.neg()],
+  {
+    simplify: neutral(0, false),
+  },
+)
+
+/** Product, a b. */
+export const mul: (a: Operand, b: Operand) => Tensor = binary(
+  "Mul",
+  "a * b",
+  (a, b) => a * b,
+  (g, a, b) => [g.mul(b), g.mul(a)],
+  { simplify: neutral(1, true) },
+)
+
+/** Quotient, a / b; for integers truncated toward zero. */
+export const div: (a: Operand, b: Operand) => Tensor = binary(
+  "Div",
+  "a / b",
+  (a, b) => a / b,
+  (g, a, b) => [g.div(b), g.mul(a).div(b.mul(b)).neg()],
+  { simplify: neutral(1, false) },
+)
+
+/**
+ * Power, a ^ b. The gradient with respect to the exponent is a^b ln a, taken as 0 where a <= 0;
+ * a constant exponent costs nothing extra.
+ */
+export const pow: (a: Operand, b: Operand) => Tensor = binary(
+  "Pow",
+  "a ^ b",
+  (a, b) => a ** b,
+  (g, a, b, y) => [
+    g.mul(b).mul(pow(a, b.sub(1))),
+    g.mul(y).mul(where(greater(a, 0), log(where(greater(a, 0), a, 1)), 0)),
+  ],
+  { dtypes: floats, simplify: neutral(1, false) },
+)
+
+/** The larger of two; where they are equal the gradient is shared in halves. */
+export const maximum: (a: Operand, b: Operand) => Tensor = binary(
+  "Max",
+  "max(a, b)",
+  (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.max(a, b)),
+  (g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))],
+)
+
+/** The smaller of two; where they are equal the gradient is shared in halves. */
+export const minimum: (a: Operand, b: Operand) => Tensor = binary(
+  "Min",
+  "min(a, b)",
+  (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.min(a, b)),
+  (g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))],
+)
+
+/** 1 where a > b, one half where equal, 0 elsewhere. */
+function share(a: Tensor, b: Tensor): Tensor {
+  return greater(a, b).cast(a.dtype).add(greaterEqual(a, b).cast(a.dtype)).mul(0.5)
+}
+
+/** Remainder with the sign of the dividend, as C's fmod and JavaScript's `%`. */
+export const mod: (a: Operand, b: Operand) => Tensor = binary(
+  "Mod",
+  "a - b * trunc(a / b)",
+  (a, b) => a % b,
+  (g, a, b) => [g, g.mul(div(a, b).sub(div(mod(a, b), b))).neg()],
+  { onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }) },
+)
+
+/** Negation, -x. */
+export const neg: (x: Tensor) => Tensor = unary(
+  "Neg",
+  "-x",
+  (x) => -x,
+  (g) => g.neg(),
+  { dtypes: numbers },
+)
+
+/** Absolute value; the gradient at 0 is 0. */
+export const abs: (x: Tensor) => Tensor = unary("Abs", "|x|", Math.abs, (g, x) => g.mul(sign(x)), { dtypes: numbers })
+
+/** Sign: -1, 0 or 1. */
+export const sign: (x: Tensor) => Tensor = unary("Sign", "-1, 0 or 1", Math.sign, () => null, { dtypes: numbers })
+
+/** Reciprocal, 1 / x. */
+export const reciprocal: (x: Tensor) => Tensor = unary(
+  "Reciprocal",
+  "1 / x",
+  (x) => 1 / x,
+  (g, _, y) => g.mul(y.mul(y)).neg(),
+)
+
+// Exponentials, roots, trigonometry
+
+/** Exponential, e^x. */
+export const exp: (x: Tensor) => Tensor = unary("Exp", "e^x", Math.exp, (g, _, y) => g.mul(y))
+
+/** Natural logarithm; NaN below 0. */
+export const log: (x: Tensor) => Tensor = unary("Log", "ln x", Math.log, (g, x) => g.div(x))
+
+/** Square root; its gradient at 0 is infinite. */
+export const sqrt: (x: Tensor) => Tensor = unary("Sqrt", "sqrt(x)", Math.sqrt, (g, _, y) => g.div(y.mul(2)))
+
+/** Sine of radians. */
+export const sin: (x: Tensor) => Tensor = unary("Sin", "sin x", Math.sin, (g, x) => g.mul(cos(x)))
+
+/** Cosine of radians. */
+export const cos: (x: Tensor) => Tensor = unary("Cos", "cos x", Math.cos, (g, x) => g.mul(sin(x)).neg())
+
+/** Hyperbolic tangent. */
+export const tanh: (x: Tensor) => Tensor = unary("Tanh", "tanh x", Math.tanh, (g, _, y) => g.mul(y.mul(y).neg().add(1)))
+
+/** Arctangent, in radians. */
+export const atan: (x: Tensor) => Tensor = unary("Atan", "arctan x", Math.atan, (g, x) => g.div(x.mul(x).add(1)))
+
+/** Logistic function, 1 / (1 + e^-x). */
+export const sigmoid: (x: Tensor) => Tensor = unary(
+  "Sigmoid",
+  "1 / (1 + e^-x)",
+  (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
+  (g, _, y) => g.mul(y.mul(y.neg().add(1))),
+)
+
+/** Softplus, ln(1 + e^x), stable for large |x|. */
+export const softplus: (x: Tensor) => Tensor = unary(
+  "Softplus",
+  "ln(1 + e^x)",
+  (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  (g, x) => g.mul(sigmoid(x)),
+)
+
+/** Gauss error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x. */
+export const erf: (x: Tensor) => Tensor = unary("Erf", "error function", erfNumber, (g, x) =>
+  g.mul(exp(x.mul(x).neg()).mul(2 / Math.sqrt(Math.PI))),
+)
+
+/** erf to double precision: its power series below 3, the continued fraction of erfc above. */
+function erfNumber(x: number): number {
+  const a = Math.abs(x)
+  if (Number.isNaN(x)) return x
+  if (a > 6) return Math.sign(x)
+  if (a < 3) {
+    let term = a
+    let sum = a
+    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+      term *= (2 * a * a) / (2 * n + 1)
+      sum += term
+    }
+    return Math.sign(x) * (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * sum
+  }
+  let fraction = 0
+  for (let k = 60; k >= 1; k--) fraction = k / 2 / (a + fraction)
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction))
+}
+
+/** Rectifier, max(x, 0); the gradient at 0 is 0. */
+export const relu: (x: Tensor) => Tensor = unary(
+  "Relu",
+  "max(x, 0)",
+  (x) => Math.max(x, 0),
+  (g, x) => g.mul(greater(x, 0).cast(x.dtype)),
+)
+
+// Rounding: piecewise constant, so no gradient
+
+/** Largest integer not above x. */
+export const floor: (x: Tensor) => Tensor = unary("Floor", "largest integer <= x", Math.floor, () => null)
+
+/** Smallest integer not below x. */
+export const ceil: (x: Tensor) => Tensor = unary("Ceil", "smallest integer >= x", Math.ceil, () => null)
+
+/** Nearest integer; halves go to the even one, as in NumPy and IEEE 754. */
+export const round: (x: Tensor) => Tensor = unary("Round", "nearest integer, halves to even", roundHalfEven, () => null)
+
+function roundHalfEven(x: number): number {
+  const low = Math.floor(x)
+  if (x - low !== 0.5) return Math.round(x)
+  return low % 2 === 0 ? low : low + 1
+}
+
+// Comparison: booleans, so no gradient
+
+const noGradient = (): readonly [null, null] => [null, null]
+const compared: BinaryOptions = { output: "bool" }
+
+/** Whether a = b. */
+export const equal: (a: Operand, b: Operand) => Tensor = binary(
+  "Equal",
+  "a = b",
+  (a, b) => Number(a === b),
+  noGradient,
+  {
+    ...compared,
+    dtypes: [...numbers, "bool"],
+  },
+)
+
+/** Whether a > b. */
+export const greater: (a: Operand, b: Operand) => Tensor = binary(
+  "Greater",
+  "a > b",
+  (a, b) => Number(a > b),
+  noGradient,
+  compared,
+)
+
+/** Whether a >= b. */
+export const greaterEqual: (a: Operand, b: Operand) => Tensor = binary(
+  "GreaterOrEqual",
+  "a >= b",
+  (a, b) => Number(a >= b),
+  noGradient,
+  compared,
+)
+
+/** Whether a < b. */
+export const less: (a: Operand, b: Operand) => Tensor = binary(
+  "Less",
+  "a < b",
+  (a, b) => Number(a < b),
+  noGradient,
+  compared,
+)
+
+/** Whether a <= b. */
+export const lessEqual: (a: Operand, b: Operand) => Tensor = binary(
+  "LessOrEqual",
+  "a <= b",
+  (a, b) => Number(a <= b),
+  noGradient,
+  compared,
+)
+
+/** Logical conjunction of booleans. */
+export const logicalAnd: (a: Tensor, b: Tensor) => Tensor = binary(
+  "And",
+  "a and b",
+  (a, b) => Number(a !== 0 && b !== 0),
+  noGradient,
+  {
+    dtypes: ["bool"],
+  },
+)
+
+/** Logical disjunction of booleans. */
+export const logicalOr: (a: Tensor, b: Tensor) => Tensor = binary(
+  "Or",
+  "a or b",
+  (a, b) => Number(a !== 0 || b !== 0),
+  noGradient,
+  {
+    dtypes: ["bool"],
+  },
+)
+
+/** Logical negation of booleans. */
+export const logicalNot: (x: Tensor) => Tensor = unary(
+  "Not",
+  "not x",
+  (x) => Number(x === 0),
+  () => null,
+  { dtypes: ["bool"] },
+)
+
+/** Whether x is not a number. */
+export const isNan: (x: Tensor) => Tensor = unary(
+  "IsNaN",
+  "x is NaN",
+  (x) => Number(Number.isNaN(x)),
+  () => null,
+  {
+    output: "bool",
+  },
+)
+
+// Choice
+
+const whereOp = primitive<None>({
+  name: "where",
+  doc: "a where the condition holds, b elsewhere",
+  spec: ([c, a, b]) => {
+    expectDtype("where", [c], ["bool"])
+    const dtype = expectDtype("where", [a, b])
+    return { dtype, shape: broadcastShapes("where", broadcastShapes("where", c.shape, a.shape), b.shape) }
+  },
+  grad: (g, [c, a, b]) => [null, where(c, g, 0).sumTo(a.shape), where(c, 0, g).sumTo(b.shape)],
+  onnx: (emit, inputs) => emit.node("Where", inputs),
+  host: ([c, a, b], node) => {
+    const { shape } = node.outputs[0].spec
+    const [sc, sa, sb] = node.inputs.map((v) => broadcastStrides(v.spec.shape, shape))
+    const out = new Float64Array(shape.reduce((n, d) => n * d, 1))
+    walk(shape, sc, (at, i) => {
+      out[i] = c[at]
+    })
+    const other = new Float64Array(out.length)
+    walk(shape, sb, (at, i) => {
+      other[i] = b[at]
+    })
+    walk(shape, sa, (at, i) => {
+      out[i] = out[i] !== 0 ? a[at] : other[i]
+    })
+    return out
+  },
+})
+
+/** `a` where the boolean condition holds, `b` elsewhere; all three broadcast. No gradient leaks from the branch not taken. */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  return apply(whereOp, [condition, ...operands("where", a, b)], none)
+}
+
+const castOp = primitive<{ readonly dtype: Dtype }>({
+  name: "cast",
+  doc: "the same values in another dtype",
+  spec: ([x], { dtype }) => ({ dtype, shape: x.shape }),
+  grad: (g, [x]) => [floats.includes(x.dtype) && floats.includes(g.dtype) ? g.cast(x.dtype) : null],
+  onnx: (emit, [x], node) => emit.node("Cast", [x], { to: castCodes[node.attrs.dtype] }),
+  host: ([x], node) => {
+    if (node.attrs.dtype === "bool") return x.map((v) => Number(v !== 0))
+    return node.attrs.dtype.startsWith("int") ? x.map(Math.trunc) : x
+  },
+  simplify: (node) => (node.inputs[0].spec.dtype === node.attrs.dtype ? node.inputs[0] : undefined),
+})
+
+/** ONNX's codes of our dtypes, for the attribute of Cast. */
+const castCodes: Readonly<Record<Dtype, number>> = { float32: 1, float64: 11, int32: 6, int64: 7, bool: 9 }
+
+/** The same values in another dtype: floats become integers by truncation, booleans 0 or 1. */
+export function cast(x: Tensor, dtype: Dtype): Tensor {
+  return x.dtype === dtype ? x : apply(castOp, [x], { dtype })
+}
+
+const stopGradientOp = primitive<None>({
+  name: "stopGradient",
+  doc: "x, a constant to the backward pass",
+  spec: ([x]) => x,
+  grad: () => [null],
+  onnx: (_, [x]) => x,
+  host: ([x]) => x,
+})
+
+/** x itself, but a constant to the backward pass. */
+export function stopGradient(x: Tensor): Tensor {
+  return apply(stopGradientOp, [x], none)
+}
+
+/** All records of this file. */
+export const elementwiseOps: readonly Op[] = [...unaries, ...binaries, whereOp, castOp, stopGradientOp]

@@ -1,0 +1,408 @@
+/** Ops that move elements without computing: reshape, transpose, broadcast, slice, pad, concatenate. */
+import { sizeOf } from "../array.ts"
+import { apply, expectDtype, makeNode, type Op, primitive } from "../graph.ts"
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  isSymbolic,
+  normalizeAxis,
+  sameShape,
+  stridesOf,
+  UsageError,
+  walk,
+} from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+
+interface Shaped {
+  readonly shape: readonly number[]
+}
+
+const reshapeOp: Op<Shaped> = primitive<Shaped>({
+  name: "reshape",
+  doc: "the same elements in row-major order under another shape",
+  spec: ([x], { shape }) => {
+    if (sizeOf(x.shape) !== sizeOf(shape)) {
+      throw new UsageError(
+        `reshape: ${formatShape(x.shape)} holds ${sizeOf(x.shape)} elements, ${formatShape(shape)} holds ${sizeOf(shape)}`,
+      )
+    }
+    return { dtype: x.dtype, shape }
+  },
+  grad: (g, [x]) => [g.reshape(x.shape)],
+  onnx: (emit, [x], node) => {
+    const { shape } = node.attrs
+    const symbolic = shape.filter(isSymbolic).length
+    // -1 asks the runtime for what is left, so one unknown size needs no computation.
+    return emit.node("Reshape", [
+      x,
+      symbolic === 1 ? emit.ints(shape.map((n) => (isSymbolic(n) ? -1 : n))) : emit.shape(shape),
+    ])
+  },
+  host: ([x]) => x,
+  simplify: (node) => {
+    const [x] = node.inputs
+    if (sameShape(x.spec.shape, node.attrs.shape)) return x
+    // A reshape of a reshape is one reshape.
+    return x.node.op === reshapeOp ? makeNode(reshapeOp, [x.node.inputs[0]], node.attrs).outputs[0] : undefined
+  },
+})
+
+/** The same elements under another shape; one size may be -1 and is worked out. */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const unknown = shape.indexOf(-1)
+  let target = shape
+  if (unknown >= 0) {
+    const known = shape.reduce((n, d, i) => (i === unknown ? n : n * d), 1)
+    const size = sizeOf(x.shape)
+    if (shape.indexOf(-1, unknown + 1) >= 0 || known <= 0 || size % known !== 0) {
+      throw new UsageError(`reshape: cannot work out -1 in [${shape.join(", ")}] for ${formatShape(x.shape)}`)
+    }
+    target = shape.map((d, i) => (i === unknown ? size / known : d))
+  }
+  return sameShape(x.shape, target) ? x : apply(reshapeOp, [x], { shape: target })
+}
+
+const transposeOp = primitive<{ readonly axes: readonly number[] }>({
+  name: "transpose",
+  doc: "axes in another order",
+  spec: ([x], { axes }) => ({ dtype: x.dtype, shape: axes.map((a) => x.shape[a]) }),
+  grad: (g, _inputs, _y, { axes }) => [
+    transpose(
+      g,
+      axes.map((_, i) => axes.indexOf(i)),
+    ),
+  ],
+  onnx: (emit, [x], node) => emit.node("Transpose", [x], { perm: node.attrs.axes }),
+  host: ([x], node) => {
+    const strides = stridesOf(node.inputs[0].spec.shape)
+    const out = new Float64Array(x.length)
+    walk(
+      node.outputs[0].spec.shape,
+      node.attrs.axes.map((a) => strides[a]),
+      (at, i) => {
+        out[i] = x[at]
+      },
+    )
+    return out
+  },
+})
+
+/** Axes in another order: axis `i` of the result is axis `axes[i]` of x. Without `axes`, the order is reversed. */
+export function transpose(x: Tensor, axes?: readonly number[]): Tensor {
+  const rank = x.shape.length
+  const order = (axes ?? Array.from({ length: rank }, (_, i) => rank - 1 - i)).map((a) =>
+    normalizeAxis("transpose", a, rank),
+  )
+  if (order.length !== rank || new Set(order).size !== rank) {
+    throw new UsageError(
+      `transpose: axes [${order.join(", ")}] are no reordering of the ${rank} axes of ${formatShape(x.shape)}`,
+    )
+  }
+  return order.every((a, i) => a === i) ? x : apply(transposeOp, [x], { axes: order })
+}
+
+const broadcastOp = primitive<Shaped>({
+  name: "broadcastTo",
+  doc: "elements repeated along axes of size 1",
+  spec: ([x], { shape }) => {
+    if (!sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape)) {
+      throw new UsageError(`broadcastTo: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`)
+    }
+    return { dtype: x.dtype, shape }
+  },
+  grad: (g, [x]) => [g.sumTo(x.shape)],
+  onnx: (emit, [x], node) => {
+    const from = node.inputs[0].spec.shape
+    const { shape } = node.attrs
+    const lead = shape.length - from.length
+    // A size of 1 keeps the input's own: so an unknown size that is already there need not be computed.
+    return emit.node("Expand", [x, emit.shape(shape.map((n, i) => (isSymbolic(n) && from[i - lead] === n ? 1 : n)))])
+  },
+  host: ([x], node) => {
+    const { shape } = node.attrs
+    const out = new Float64Array(sizeOf(shape))
+    walk(shape, broadcastStrides(node.inputs[0].spec.shape, shape), (at, i) => {
+      out[i] = x[at]
+    })
+    return out
+  },
+})
+
+/** x repeated along axes of size 1 (and new leading axes) until it has the given shape. */
+export function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  return sameShape(x.shape, shape) ? x : apply(broadcastOp, [x], { shape })
+}
+
+/** A slice of each axis: `start` included, `end` excluded, both counted from the front; `step` may be negative. */
+interface Ranges {
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  readonly steps: readonly number[]
+}
+
+function sliced(shape: readonly number[], { starts, ends, steps }: Ranges): number[] {
+  return shape.map((n, i) =>
+    isSymbolic(n) && starts[i] === 0 && ends[i] === n && steps[i] === 1
+      ? n
+      : Math.max(0, Math.ceil((ends[i] - starts[i]) / steps[i])),
+  )
+}
+
+const sliceOp = primitive<Ranges>({
+  name: "slice",
+  doc: "a range of each axis, with steps",
+  spec: ([x], ranges) => ({ dtype: x.dtype, shape: sliced(x.shape, ranges) }),
+  grad: (g, [x], _, ranges) => [unslice(g, x.shape, ranges)],
+  onnx: (emit, [x], node) => {
+    const { starts, ends, steps } = node.attrs
+    const { shape } = node.inputs[0].spec
+    const axes = shape.map((_, i) => i).filter((i) => !(starts[i] === 0 && ends[i] === shape[i] && steps[i] === 1))
+    if (axes.length === 0) return x
+    const pick = (list: readonly number[]): string => emit.ints(axes.map((i) => list[i]))
+    // Going backwards past the first element is written as a very negative end.
+    const stops = ends.map((e, i) => (steps[i] < 0 && e < 0 ? Number.MIN_SAFE_INTEGER : e))
+    return emit.node("Slice", [x, pick(starts), pick(stops), emit.ints(axes), pick(steps)])
+  },
+  host: ([x], node) => {
+    const { starts, steps } = node.attrs
+    const strides = stridesOf(node.inputs[0].spec.shape)
+    const { shape } = node.outputs[0].spec
+    const out = new Float64Array(sizeOf(shape))
+    walk(
+      shape,
+      strides.map((s, i) => s * steps[i]),
+      (at, i) => {
+        out[i] = x[at]
+      },
+      starts.reduce((n, s, i) => n + s * strides[i], 0),
+    )
+    return out
+  },
+})
+
+/** Part of an axis: from `start` (0) to `end` (the size), negative positions counting from the back; or one step size. */
+export type Range = readonly [start?: number | null, end?: number | null, step?: number]
+
+/**
+ * A range of each axis, as NumPy's `x[a:b, c:d:s]`: one `[start, end, step]` for each leading axis, `null` for all of it.
+ *
+ * @example slice(x, [null, [1, -1]]) // all rows, without the first and last column
+ */
+export function slice(x: Tensor, ranges: readonly (Range | null)[]): Tensor {
+  if (ranges.length > x.shape.length) throw new UsageError(`slice: ${ranges.length} ranges for ${formatShape(x.shape)}`)
+  const starts: number[] = []
+  const ends: number[] = []
+  const steps: number[] = []
+  for (const [axis, n] of x.shape.entries()) {
+    const [start, end, step = 1] = ranges[axis] ?? []
+    if (!Number.isInteger(step) || step === 0)
+      throw new UsageError(`slice: step ${step} of axis ${axis} is not a non-zero integer`)
+    const from = (v: number): number => (v < 0 ? v + n : v)
+    const low = step > 0 ? 0 : -1
+    const high = step > 0 ? n : n - 1
+    const clamp = (v: number): number => Math.min(Math.max(v, low), high)
+    starts.push(start === undefined || start === null ? (step > 0 ? 0 : n - 1) : clamp(from(start)))
+    ends.push(end === undefined || end === null ? (step > 0 ? n : -1) : clamp(from(end)))
+    steps.push(step)
+  }
+  const attrs = { starts, ends, steps }
+  if (sameShape(sliced(x.shape, attrs), x.shape) && steps.every((s) => s === 1)) return x
+  return apply(sliceOp, [x], attrs)
+}
+
+/** x with the order of the elements along the given axes reversed. */
+export function flip(x: Tensor, axes: readonly number[]): Tensor {
+  const at = axes.map((a) => normalizeAxis("flip", a, x.shape.length))
+  return slice(
+    x,
+    x.shape.map((_, i) => (at.includes(i) ? [null, null, -1] : null)),
+  )
+}
+
+const unsliceOp = primitive<Ranges & Shaped>({
+  name: "unslice",
+  doc: "zeros of the given shape with x written into a slice: the transpose of slice",
+  spec: ([x], { shape }) => ({ dtype: x.dtype, shape }),
+  grad: (g, _inputs, _y, ranges) => [
+    apply(sliceOp, [g], { starts: ranges.starts, ends: ranges.ends, steps: ranges.steps }),
+  ],
+  onnx: (emit, [x], node) => {
+    const { starts, steps, shape } = node.attrs
+    const { shape: small, dtype } = node.inputs[0].spec
+    let at = x
+    const sizes = [...small]
+    for (const [i, step] of steps.entries()) {
+      if (step < 0 && sizes[i] > 1) {
+        at = emit.node("Slice", [
+          at,
+          emit.ints([-1]),
+          emit.ints([Number.MIN_SAFE_INTEGER]),
+          emit.ints([i]),
+          emit.ints([-1]),
+        ])
+      }
+      const gap = Math.abs(step) - 1
+      if (gap === 0 || sizes[i] <= 1) continue
+      // Zeros between the elements: give each its own axis, pad that, and merge the two.
+      const before = sizes.slice(0, i)
+      const after = sizes.slice(i + 1)
+      const flat = (list: readonly number[]): string => emit.ints([sizeOf(before), ...list, sizeOf(after)])
+      at = emit.node("Reshape", [at, flat([sizes[i], 1])])
+      at = emit.node("Pad", [at, emit.ints([0, 0, 0, 0, 0, 0, gap, 0]), emit.scalar(dtype, 0)])
+      sizes[i] = sizes[i] * (gap + 1)
+      at = emit.node("Reshape", [at, emit.ints(sizes)])
+    }
+    const low = starts.map((s, i) => (steps[i] < 0 && small[i] > 0 ? s + (small[i] - 1) * steps[i] : s))
+    // The padding that leaves too many zeros behind the last element is negative: ONNX crops there.
+    const high = shape.map((n, i) => n - low[i] - sizes[i])
+    if ([...low, ...high].every((p) => p === 0)) return at
+    return emit.node("Pad", [at, emit.ints([...low, ...high]), emit.scalar(dtype, 0)])
+  },
+  host: ([x], node) => {
+    const { starts, steps, shape } = node.attrs
+    const strides = stridesOf(shape)
+    const out = new Float64Array(sizeOf(shape))
+    walk(
+      node.inputs[0].spec.shape,
+      strides.map((s, i) => s * steps[i]),
+      (at, i) => {
+        out[at] = x[i]
+      },
+      starts.reduce((n, s, i) => n + s * strides[i], 0),
+    )
+    return out
+  },
+})
+
+function unslice(x: Tensor, shape: readonly number[], { starts, ends, steps }: Ranges): Tensor {
+  return apply(unsliceOp, [x], { starts, ends, steps, shape })
+}
+
+const padOp = primitive<{ readonly low: readonly number[]; readonly high: readonly number[]; readonly value: number }>({
+  name: "pad",
+  doc: "a border of one value",
+  spec: ([x], { low, high }) => ({ dtype: x.dtype, shape: x.shape.map((n, i) => n + low[i] + high[i]) }),
+  grad: (g, [x], _, { low }) => [
+    slice(
+      g,
+      x.shape.map((n, i) => [low[i], low[i] + n]),
+    ),
+  ],
+  onnx: (emit, [x], node) =>
+    emit.node("Pad", [
+      x,
+      emit.ints([...node.attrs.low, ...node.attrs.high]),
+      emit.scalar(node.outputs[0].spec.dtype, node.attrs.value),
+    ]),
+  host: ([x], node) => {
+    const { low, value } = node.attrs
+    const { shape } = node.outputs[0].spec
+    const strides = stridesOf(shape)
+    const out = new Float64Array(sizeOf(shape)).fill(value)
+    walk(
+      node.inputs[0].spec.shape,
+      strides,
+      (at, i) => {
+        out[at] = x[i]
+      },
+      low.reduce((n, s, i) => n + s * strides[i], 0),
+    )
+    return out
+  },
+})
+
+/** x with `[before, after]` elements of `value` added to each axis, in the order of the axes. */
+export function pad(x: Tensor, widths: readonly (readonly [number, number])[], value = 0): Tensor {
+  if (widths.length !== x.shape.length || widths.flat().some((w) => !Number.isInteger(w) || w < 0)) {
+    throw new UsageError(
+      `pad: got widths ${JSON.stringify(widths)} for ${formatShape(x.shape)}, expected two whole numbers an axis`,
+    )
+  }
+  if (widths.flat().every((w) => w === 0)) return x
+  return apply(padOp, [x], { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), value })
+}
+
+const concatOp = primitive<{ readonly axis: number }>({
+  name: "concat",
+  doc: "tensors one after another along an axis",
+  spec: (inputs, { axis }) => {
+    const dtype = expectDtype("concat", inputs)
+    const shape = [...inputs[0].shape]
+    for (const other of inputs.slice(1)) {
+      if (other.shape.length !== shape.length || other.shape.some((n, i) => i !== axis && n !== shape[i])) {
+        throw new UsageError(
+          `concat: ${inputs.map((s) => formatShape(s.shape)).join(" and ")} differ outside axis ${axis}`,
+        )
+      }
+      shape[axis] += other.shape[axis]
+    }
+    return { dtype, shape }
+  },
+  grad: (g, inputs, _, { axis }) => {
+    let start = 0
+    return inputs.map((x) => {
+      const end = start + x.shape[axis]
+      const part = slice(
+        g,
+        g.shape.map((_, i) => (i === axis ? [start, end] : null)),
+      )
+      start = end
+      return part
+    })
+  },
+  onnx: (emit, inputs, node) => emit.node("Concat", inputs, { axis: node.attrs.axis }),
+  host: (inputs, node) => {
+    const { axis } = node.attrs
+    const { shape } = node.outputs[0].spec
+    const out = new Float64Array(sizeOf(shape))
+    const outer = sizeOf(shape.slice(0, axis))
+    const row = sizeOf(shape.slice(axis))
+    let offset = 0
+    for (const [k, x] of inputs.entries()) {
+      const part = sizeOf(node.inputs[k].spec.shape.slice(axis))
+      for (let i = 0; i < outer; i++) out.set(x.subarray(i * part, (i + 1) * part), i * row + offset)
+      offset += part
+    }
+    return out
+  },
+})
+
+/** Tensors one after another along an axis; all other sizes must agree. */
+export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) throw new UsageError("concat: got no tensors, expected at least one")
+  const at = normalizeAxis("concat", axis, tensors[0].shape.length)
+  return tensors.length === 1 ? tensors[0] : apply(concatOp, tensors, { axis: at })
+}
+
+/** Tensors of one shape along a new axis. */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (tensors.length === 0) throw new UsageError("stack: got no tensors, expected at least one")
+  const at = normalizeAxis("stack", axis, tensors[0].shape.length + 1)
+  return concat(
+    tensors.map((t) => t.reshape([...t.shape.slice(0, at), 1, ...t.shape.slice(at)])),
+    at,
+  )
+}
+
+/** x cut along an axis into pieces of the given sizes, or into `sizes` equal ones. */
+export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
+  const at = normalizeAxis("split", axis, x.shape.length)
+  const n = x.shape[at]
+  const list = typeof sizes === "number" ? new Array<number>(sizes).fill(n / sizes) : sizes
+  if (list.some((s) => !Number.isInteger(s) || s < 0) || list.reduce((a, b) => a + b, 0) !== n) {
+    throw new UsageError(`split: sizes ${JSON.stringify(sizes)} do not divide axis ${at} of ${formatShape(x.shape)}`)
+  }
+  let start = 0
+  return list.map((size) => {
+    const from = start
+    start += size
+    return slice(
+      x,
+      x.shape.map((_, i) => (i === at ? [from, from + size] : null)),
+    )
+  })
+}
+
+/** All records of this file. */
+export const movementOps: readonly Op[] = [reshapeOp, transposeOp, broadcastOp, sliceOp, unsliceOp, padOp, concatOp]

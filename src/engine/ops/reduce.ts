@@ -1,0 +1,245 @@
+/** Ops that reduce axes: sums, means, extremes, and the running sum. */
+import { sizeOf } from "../array.ts"
+import { apply, expectDtype, floats, numbers, type Op, primitive, type Spec } from "../graph.ts"
+import {
+  formatShape,
+  isSymbolic,
+  normalizeAxes,
+  normalizeAxis,
+  reduceShape,
+  sameShape,
+  stridesOf,
+  UsageError,
+  walk,
+} from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+import { equal } from "./elementwise.ts"
+
+interface Axes {
+  readonly axes: readonly number[]
+  readonly keepDims: boolean
+}
+
+/** Strides that send every position of `shape` to its place in the reduced result. */
+function reducedStrides(shape: readonly number[], axes: readonly number[]): number[] {
+  const own = stridesOf(reduceShape(shape, axes, true))
+  return own.map((s, i) => (axes.includes(i) ? 0 : s))
+}
+
+function reduction(
+  onnxType: string,
+  doc: string,
+  initial: number,
+  step: (total: number, x: number) => number,
+  finish: (total: number, count: number) => number,
+  grad: (g: Tensor, x: Tensor, y: Tensor, count: number) => Tensor,
+): Op<Axes> {
+  const name = onnxType[0].toLowerCase() + onnxType.slice(1)
+  return primitive<Axes>({
+    name,
+    doc,
+    spec: ([x], { axes, keepDims }) => ({
+      dtype: expectDtype(name, [x], onnxType === "ReduceMean" ? floats : numbers),
+      shape: reduceShape(x.shape, axes, keepDims),
+    }),
+    grad: (g, [x], y, { axes }) => {
+      const kept = reduceShape(x.shape, axes, true)
+      return [grad(g.reshape(kept), x, y.reshape(kept), sizeOf(axes.map((a) => x.shape[a])))]
+    },
+    onnx: (emit, [x], node) =>
+      node.attrs.axes.length === 0
+        ? x
+        : emit.node(onnxType, [x, emit.ints(node.attrs.axes)], { keepdims: node.attrs.keepDims ? 1 : 0 }),
+    host: ([x], node) => {
+      const { shape } = node.inputs[0].spec
+      const out = new Float64Array(sizeOf(node.outputs[0].spec.shape)).fill(initial)
+      walk(shape, reducedStrides(shape, node.attrs.axes), (at, i) => {
+        out[at] = step(out[at], x[i])
+      })
+      const count = sizeOf(node.attrs.axes.map((a) => shape[a]))
+      return out.map((v) => finish(v, count))
+    },
+  })
+}
+
+const itself = (total: number): number => total
+const sumOp: Op<Axes> = reduction(
+  "ReduceSum",
+  "sum over axes",
+  0,
+  (a, x) => a + x,
+  itself,
+  (g, x) => g.broadcastTo(x.shape),
+)
+const meanOp = reduction(
+  "ReduceMean",
+  "mean over axes",
+  0,
+  (a, x) => a + x,
+  (a, n) => a / n,
+  (g, x, _, n) => {
+    // The mean over the unknown batch axis cannot be divided by a number that is not there yet.
+    if (isSymbolic(n)) throw new UsageError("mean: the gradient over a symbolic batch axis needs a known batch size")
+    return g.mul(1 / n).broadcastTo(x.shape)
+  },
+)
+const maxOp = reduction(
+  "ReduceMax",
+  "largest over axes",
+  -Infinity,
+  (a, x) => (x > a || Number.isNaN(x) ? x : a),
+  itself,
+  shareExtreme,
+)
+const minOp = reduction(
+  "ReduceMin",
+  "smallest over axes",
+  Infinity,
+  (a, x) => (x < a || Number.isNaN(x) ? x : a),
+  itself,
+  shareExtreme,
+)
+const prodOp = reduction(
+  "ReduceProd",
+  "product over axes",
+  1,
+  (a, x) => a * x,
+  itself,
+  (g, x, y) => g.mul(y).div(x),
+)
+
+/** The gradient of an extreme goes to the elements that attain it, in equal parts. */
+function shareExtreme(g: Tensor, x: Tensor, y: Tensor): Tensor {
+  const hits = equal(x, y).cast(x.dtype)
+  const axes = x.shape.map((_, i) => i).filter((i) => y.shape[i] === 1)
+  return g.mul(hits).div(sum(hits, { axes, keepDims: true }))
+}
+
+/** Which axes to reduce (all of them by default), and whether they stay as size 1. */
+export interface ReduceOptions {
+  readonly axes?: number | readonly number[]
+  readonly keepDims?: boolean
+}
+
+function reduce(where: string, op: Op<Axes>, x: Tensor, { axes, keepDims = false }: ReduceOptions): Tensor {
+  const list = normalizeAxes(where, axes, x.shape.length)
+  const count = sizeOf(list.map((a) => x.shape[a]))
+  if (count === 0 && op !== sumOp && op !== prodOp)
+    throw new UsageError(`${where}: no elements along axes [${list.join(", ")}] of ${formatShape(x.shape)}`)
+  return list.length === 0 ? x : apply(op, [x], { axes: list, keepDims })
+}
+
+/** Sum over axes (all by default). */
+export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return reduce("sum", sumOp, x, options)
+}
+
+/** Mean over axes (all by default). */
+export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return reduce("mean", meanOp, x, options)
+}
+
+/** Largest element over axes (all by default); equal ones share the gradient. */
+export function max(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return reduce("max", maxOp, x, options)
+}
+
+/** Smallest element over axes (all by default); equal ones share the gradient. */
+export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return reduce("min", minOp, x, options)
+}
+
+/** Product over axes (all by default). Its gradient divides by the elements, which must not be 0. */
+export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return reduce("prod", prodOp, x, options)
+}
+
+/** Variance over axes: the mean squared distance from the mean, divided by n - `ddof` (0: the biased one). */
+export function variance(x: Tensor, { ddof = 0, ...options }: ReduceOptions & { readonly ddof?: number } = {}): Tensor {
+  const centred = x.sub(mean(x, { ...options, keepDims: true }))
+  const v = mean(centred.mul(centred), options)
+  if (ddof === 0) return v
+  const n = sizeOf(normalizeAxes("variance", options.axes, x.shape.length).map((a) => x.shape[a]))
+  return v.mul(n / (n - ddof))
+}
+
+/** The inverse of broadcasting: g summed over the axes along which `shape` was repeated. */
+export function sumTo(g: Tensor, shape: readonly number[]): Tensor {
+  if (sameShape(g.shape, shape)) return g
+  const lead = g.shape.length - shape.length
+  const axes = g.shape.map((_, i) => i).filter((i) => i < lead || (shape[i - lead] === 1 && g.shape[i] !== 1))
+  return sum(g, { axes }).reshape(shape)
+}
+
+function arg(
+  onnxType: "ArgMax" | "ArgMin",
+  better: (x: number, best: number) => boolean,
+): Op<{ readonly axis: number }> {
+  const name = onnxType === "ArgMax" ? "argMax" : "argMin"
+  return primitive<{ readonly axis: number }>({
+    name,
+    doc: `position of the ${onnxType === "ArgMax" ? "largest" : "smallest"} element along an axis, the first of equals`,
+    spec: ([x], { axis }): Spec => ({ dtype: "int32", shape: reduceShape(x.shape, [axis], false) }),
+    grad: () => [null],
+    onnx: (emit, [x], node) =>
+      emit.node("Cast", [emit.node(onnxType, [x], { axis: node.attrs.axis, keepdims: 0 })], { to: 6 }),
+    host: ([x], node) => {
+      const { shape } = node.inputs[0].spec
+      const { axis } = node.attrs
+      const inner = sizeOf(shape.slice(axis + 1))
+      const out = new Float64Array(sizeOf(node.outputs[0].spec.shape))
+      for (let i = 0; i < out.length; i++) {
+        const start = Math.floor(i / inner) * inner * shape[axis] + (i % inner)
+        for (let k = 1; k < shape[axis]; k++) if (better(x[start + k * inner], x[start + out[i] * inner])) out[i] = k
+      }
+      return out
+    },
+  })
+}
+
+const argMaxOp = arg("ArgMax", (x, best) => x > best)
+const argMinOp = arg("ArgMin", (x, best) => x < best)
+
+/** Position (int32) of the largest element along an axis; the first of equal ones. */
+export function argMax(x: Tensor, axis = -1): Tensor {
+  return apply(argMaxOp, [x], { axis: normalizeAxis("argMax", axis, x.shape.length) })
+}
+
+/** Position (int32) of the smallest element along an axis; the first of equal ones. */
+export function argMin(x: Tensor, axis = -1): Tensor {
+  return apply(argMinOp, [x], { axis: normalizeAxis("argMin", axis, x.shape.length) })
+}
+
+const cumSumOp: Op<{ readonly axis: number; readonly reverse: boolean }> = primitive<{
+  readonly axis: number
+  readonly reverse: boolean
+}>({
+  name: "cumSum",
+  doc: "running sum along an axis",
+  spec: ([x]) => ({ dtype: expectDtype("cumSum", [x], numbers), shape: x.shape }),
+  grad: (g, _inputs, _y, { axis, reverse }) => [apply(cumSumOp, [g], { axis, reverse: !reverse })],
+  onnx: (emit, [x], node) =>
+    emit.node("CumSum", [x, emit.scalar("int64", node.attrs.axis)], { reverse: node.attrs.reverse ? 1 : 0 }),
+  host: ([x], node) => {
+    const { shape } = node.inputs[0].spec
+    const { axis, reverse } = node.attrs
+    const inner = sizeOf(shape.slice(axis + 1))
+    const block = inner * shape[axis]
+    const out = Float64Array.from(x)
+    for (let i = 0; i < x.length; i++) {
+      const at = reverse ? x.length - 1 - i : i
+      const k = Math.floor((at % block) / inner)
+      const before = reverse ? at + inner : at - inner
+      if (reverse ? k < shape[axis] - 1 : k > 0) out[at] += out[before]
+    }
+    return out
+  },
+})
+
+/** Running sum along an axis; `reverse` sums from the end. */
+export function cumSum(x: Tensor, axis = -1, { reverse = false }: { readonly reverse?: boolean } = {}): Tensor {
+  return apply(cumSumOp, [x], { axis: normalizeAxis("cumSum", axis, x.shape.length), reverse })
+}
+
+/** All records of this file. */
+export const reduceOps: readonly Op[] = [sumOp, meanOp, maxOp, minOp, prodOp, argMaxOp, argMinOp, cumSumOp]

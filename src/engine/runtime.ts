@@ -1,0 +1,96 @@
+/** Where programs run: a worker thread in Node's built package, this thread elsewhere. */
+import type { Worker } from "node:worker_threads"
+import { LocalRoom, type Room } from "./session.ts"
+import type { Answer, Call } from "./worker.ts"
+
+/** Settings of the whole engine. */
+export interface EngineOptions {
+  /** Threads of one operator; by default the number of processors this process may use. */
+  readonly threads?: number
+  /** Which lowering: `portable` (standard ONNX) or `auto`, the best that passes its probe. */
+  readonly device?: "auto" | "portable" | "cpu"
+}
+
+let settings: EngineOptions = {}
+
+/** Changes the engine's settings; programs compiled afterwards follow them. */
+export function configure(options: EngineOptions): void {
+  if (options.threads !== undefined && !(Number.isInteger(options.threads) && options.threads >= 1)) {
+    throw new RangeError(`threads: got ${options.threads}, expected a whole number from 1`)
+  }
+  settings = { ...settings, ...options }
+}
+
+/** The settings in force. */
+export function engineOptions(): Required<EngineOptions> {
+  return { threads: settings.threads ?? processors(), device: settings.device ?? "auto" }
+}
+
+type NodeProcess = { getBuiltinModule?: (name: string) => unknown }
+
+/** A module of Node itself, or undefined in a browser; no bundler sees an import. */
+function builtin<T>(name: string): T | undefined {
+  const host = (globalThis as { process?: NodeProcess }).process
+  return host?.getBuiltinModule?.(name) as T | undefined
+}
+
+function processors(): number {
+  const os = builtin<{ availableParallelism(): number }>("node:os")
+  return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1
+}
+
+let room: Room | undefined
+
+/** The room in which all programs of this process run. */
+export function theRoom(): Room {
+  room ??= makeRoom()
+  return room
+}
+
+function makeRoom(): Room {
+  const threads = builtin<{ Worker: typeof Worker }>("node:worker_threads")
+  // Uncompiled sources cannot be a worker's entry in Node 20: tests of the sources run in this thread.
+  if (threads === undefined || !import.meta.url.endsWith(".js")) return new LocalRoom()
+  return remoteRoom(new threads.Worker(new URL("./worker.js", import.meta.url)))
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A room behind messages. The worker keeps the process alive only while a call is under way. */
+function remoteRoom(worker: Worker): Room {
+  const pending = new Map<number, Pending>()
+  let last = 0
+  const settle = (id: number, finish: (p: Pending) => void): void => {
+    const call = pending.get(id)
+    pending.delete(id)
+    if (pending.size === 0) worker.unref()
+    if (call !== undefined) finish(call)
+  }
+  worker.unref()
+  worker.on("message", ({ id, result, error }: Answer) =>
+    settle(id, (p) => (error === undefined ? p.resolve(result) : p.reject(new Error(error)))),
+  )
+  worker.on("error", (error) => {
+    for (const id of [...pending.keys()]) settle(id, (p) => p.reject(error))
+    room = undefined
+  })
+  const call = <T>(method: keyof Room, ...args: readonly unknown[]): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const id = ++last
+      if (pending.size === 0) worker.ref()
+      pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      worker.postMessage({ id, method, args } satisfies Call)
+    })
+  return {
+    load: (...args) => call("load", ...args),
+    run: (...args) => call("run", ...args),
+    release: (...args) => call("release", ...args),
+    profile: (...args) => call("profile", ...args),
+    put: (...args) => call("put", ...args),
+    get: (...args) => call("get", ...args),
+    drop: (...args) => call("drop", ...args),
+  }
+}

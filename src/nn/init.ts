@@ -1,0 +1,59 @@
+/** Initial values of parameters, PyTorch's by default, from one generator that a seed fixes. */
+import { array, type NdArray, sizeOf } from "../engine/array.ts"
+import { Generator } from "../engine/random.ts"
+
+let source = new Generator(0)
+
+/**
+ * Builds modules whose initial values follow from the seed alone.
+ *
+ * @example const model = seeded(0, () => new UNet({ channels: 1, size: 28 }))
+ */
+export function seeded<R>(seed: number, build: () => R): R {
+  const outer = source
+  source = new Generator(seed)
+  try {
+    return build()
+  } finally {
+    source = outer
+  }
+}
+
+/** Uniform values on [-bound, bound). */
+export function uniform(shape: readonly number[], bound: number): NdArray<"float32"> {
+  return array(
+    "float32",
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => source.uniform(-bound, bound)),
+  )
+}
+
+/** Normal values of mean 0. */
+export function normal(shape: readonly number[], std: number): NdArray<"float32"> {
+  return array(
+    "float32",
+    shape,
+    Float32Array.from({ length: sizeOf(shape) }, () => source.normal(0, std)),
+  )
+}
+
+/** Inputs of one output of a weight `[out, in, ...]`. */
+function fanIn(shape: readonly number[]): number {
+  return sizeOf(shape.slice(1))
+}
+
+/** PyTorch's default for linear and convolution weights: uniform within 1 / sqrt(fan in). */
+export function lecunUniform(shape: readonly number[]): NdArray<"float32"> {
+  return uniform(shape, 1 / Math.sqrt(fanIn(shape)))
+}
+
+/** He's uniform initialisation: variance 2 / fan in, for rectifiers. Source: He et al. 2015. */
+export function heUniform(shape: readonly number[]): NdArray<"float32"> {
+  return uniform(shape, Math.sqrt(6 / fanIn(shape)))
+}
+
+/** Glorot's uniform initialisation: variance 2 / (fan in + fan out). Source: Glorot and Bengio 2010. */
+export function glorotUniform(shape: readonly number[]): NdArray<"float32"> {
+  const fanOut = shape[0] * sizeOf(shape.slice(2))
+  return uniform(shape, Math.sqrt(6 / (fanIn(shape) + fanOut)))
+}
