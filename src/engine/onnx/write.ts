@@ -5,7 +5,7 @@ import { codeOf } from "./element.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
 
 /**
- * The bytes of a model's file. Tensors are written as `raw_data`, fields in the order of their numbers, as Python's onnx
+ * The bytes of a model's file. Tensors are written as `raw_data`, fields in the order of their numbers, as PyTorch
  * writes them.
  *
  * @throws RangeError `onnx: ...` for an integer attribute that is no integer within ±(2^53 - 1), for an array whose data
@@ -19,8 +19,7 @@ export function writeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   w.message(7, () => writeGraph(w, model.graph))
   for (const [domain, version] of model.opsets) {
     w.message(8, () => {
-      // Always present, as exporters do, because an operator set without a name is easily taken for a mistake.
-      w.string(1, domain)
+      text(w, 1, domain)
       w.int(2, integer(version, `operator set ${JSON.stringify(domain)}`))
     })
   }
