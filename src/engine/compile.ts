@@ -9,7 +9,7 @@ import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
 import { packsOf, upload, written } from "./state.ts"
 import type { Tensor } from "./tensor.ts"
-import { type Graph, isTensor, mapTree, randomsOf, type Tree, trace, variablesOf } from "./trace.ts"
+import { type Graph, isTensor, mapTree, randomsOf, type TraceOptions, type Tree, trace, variablesOf } from "./trace.ts"
 
 /** What a compiled function takes where the traced one takes tensors. */
 export type Feed<T> = T extends Tensor
@@ -26,9 +26,7 @@ export type Fetch<T> = T extends Tensor
     : { readonly [K in keyof T]: Fetch<T[K]> }
 
 /** Options of {@link compile}. */
-export interface CompileOptions {
-  /** Train or evaluate: whether dropout drops and batch normalisation uses the batch. */
-  readonly training?: boolean
+export interface CompileOptions extends TraceOptions {
   /** Seed of the program's random leaves. The k-th run after it draws the k-th set of numbers. */
   readonly seed?: number
   /** Prefix of a profile file: every node is timed until {@link Compiled.profile}. */
@@ -67,13 +65,13 @@ let sessions = 0
  */
 export function compile<A extends readonly unknown[], R>(
   fn: (...inputs: A) => R,
-  { training = false, seed = 0, profile }: CompileOptions = {},
+  { seed = 0, profile, ...options }: CompileOptions = {},
 ): Compiled<A, R> {
   const key = keyOf(seed)
   const loaded = new Map<string, Promise<Loaded>>()
 
   const load = async (specs: readonly Tree<Spec>[]): Promise<Loaded> => {
-    const { graph: traced, result } = trace(fn as never, specs, { training })
+    const { graph: traced, result } = trace(fn as never, specs, options)
     const graph = simplify(traced)
     const lowered = lower(graph, { layouts: packsOf(variablesOf(graph)) })
     const session = sessions++
@@ -115,7 +113,7 @@ export function compile<A extends readonly unknown[], R>(
     return mapTree(result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
   }
   compiled.runs = 0
-  compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, { training }).graph)
+  compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, options).graph)
   compiled.profile = async (): Promise<string> => {
     const last = [...loaded.values()].at(-1)
     if (last === undefined) throw new UsageError("profile: the program has not run yet")

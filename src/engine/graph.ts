@@ -199,6 +199,32 @@ export function topological(outputs: readonly Value[], stop: (node: Node) => boo
   return order
 }
 
+/** A node of the same op on other inputs of the same specs, which need no second look. */
+export function rebuilt(node: Node, inputs: readonly Value[]): Node {
+  if (node.inputs.every((v, i) => v === inputs[i])) return node
+  const outputs: Value[] = []
+  const next: Node = { op: node.op, inputs, attrs: node.attrs, outputs }
+  for (const { index, spec } of node.outputs) outputs.push({ node: next, index, spec })
+  return next
+}
+
+/** New values for all that `outputs` need, where `change` gives a node's outputs anew (or leaves it: undefined). */
+export function rewrite(
+  outputs: readonly Value[],
+  change: (node: Node) => readonly Value[] | undefined,
+): ReadonlyMap<Value, Value> {
+  const done = new Map<Value, Value>()
+  for (const node of topological(outputs)) {
+    const next = rebuilt(
+      node,
+      node.inputs.map((v) => done.get(v)!),
+    )
+    const values = change(next) ?? next.outputs
+    for (const [i, v] of node.outputs.entries()) done.set(v, values[i])
+  }
+  return done
+}
+
 /** Refuses inputs whose dtypes differ or are not among `allowed`. */
 export function expectDtype(where: string, inputs: readonly Spec[], allowed?: readonly Dtype[]): Dtype {
   const dtype = inputs[0].dtype

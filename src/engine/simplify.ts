@@ -1,6 +1,6 @@
 /** Graph to smaller equal graph: fused ops expanded, equal nodes merged, constants folded. Names no op. */
 import { castArray, type NdArray, sizeOf } from "./array.ts"
-import { makeNode, type Node, type Op, topological, type Value } from "./graph.ts"
+import { makeNode, type Node, type Op, rebuilt, topological, type Value } from "./graph.ts"
 import { constant as constantOp } from "./ops/leaf.ts"
 import { isSymbolic } from "./shape.ts"
 import { Tensor } from "./tensor.ts"
@@ -22,8 +22,7 @@ export function expand(outputs: readonly Value[], keep: (op: Op) => boolean = ()
         visit(results.map((t) => t.value))
         for (const [i, v] of node.outputs.entries()) done.set(v, done.get(results[i].value)!)
       } else {
-        const same = node.inputs.every((v, i) => v === inputs[i])
-        const next = same ? node : rebuilt(node, inputs)
+        const next = rebuilt(node, inputs)
         for (const [i, v] of node.outputs.entries()) {
           done.set(v, next.outputs[i])
           done.set(next.outputs[i], next.outputs[i])
@@ -33,14 +32,6 @@ export function expand(outputs: readonly Value[], keep: (op: Op) => boolean = ()
   }
   visit(outputs)
   return outputs.map((v) => done.get(v)!)
-}
-
-/** A node on other inputs of the same specs; the specs need no second look. */
-function rebuilt(node: Node, inputs: readonly Value[]): Node {
-  const outputs: Value[] = []
-  const next: Node = { op: node.op, inputs, attrs: node.attrs, outputs }
-  for (const { index, spec } of node.outputs) outputs.push({ node: next, index, spec })
-  return next
 }
 
 /** Constants no larger than this are computed while the graph is made rather than at each run. */
@@ -74,7 +65,7 @@ function merged(outputs: readonly Value[]): Value[] {
   }
   for (const node of topological(outputs)) {
     const inputs = node.inputs.map((v) => done.get(v)!)
-    let next = node.inputs.every((v, i) => v === inputs[i]) ? node : rebuilt(node, inputs)
+    let next = rebuilt(node, inputs)
     next = folded(next) ?? next
     const simpler = next.op.simplify?.(next)
     if (simpler !== undefined) {

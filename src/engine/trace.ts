@@ -1,6 +1,5 @@
 /** A function run once on stand-ins becomes a graph: its inputs, outputs, and what it assigns. */
-import type { Value } from "./graph.ts"
-import { type Spec, topological } from "./graph.ts"
+import { rewrite, type Spec, topological, type Value } from "./graph.ts"
 import { UsageError } from "./shape.ts"
 import { placeholder, Tensor, type Variable, within } from "./tensor.ts"
 
@@ -18,6 +17,8 @@ export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T>
 /** Whether the program trains (dropout drops, batch normalisation uses the batch) or evaluates. */
 export interface TraceOptions {
   readonly training?: boolean
+  /** Variables to read (and write) in place of others: how averaged weights are sampled from. */
+  readonly replace?: (variable: Variable) => Variable
 }
 
 /**
@@ -28,7 +29,7 @@ export interface TraceOptions {
 export function trace<R>(
   fn: (...inputs: never[]) => R,
   specs: readonly Tree<Spec>[],
-  { training = false }: TraceOptions = {},
+  { training = false, replace }: TraceOptions = {},
 ): { readonly graph: Graph; readonly result: R } {
   const inputs: Value[] = []
   const stand = (spec: Spec, path: string): Tensor => {
@@ -42,7 +43,20 @@ export function trace<R>(
   const outputs: Value[] = []
   mapTree(result as Tree<Tensor>, isTensor, (t) => outputs.push(t.value), "y")
   const updates = new Map([...assigned].map(([v, t]) => [v, t.value]))
-  return { graph: { inputs, outputs, assigned: updates }, result }
+  const graph = { inputs, outputs, assigned: updates }
+  return { graph: replace === undefined ? graph : substituted(graph, replace), result }
+}
+
+/** The graph with every variable replaced. */
+function substituted(graph: Graph, replace: (variable: Variable) => Variable): Graph {
+  const done = rewrite(roots(graph), (node) =>
+    node.op.leaf === "variable" ? [replace((node.attrs as { variable: Variable }).variable).value] : undefined,
+  )
+  return {
+    inputs: graph.inputs,
+    outputs: graph.outputs.map((v) => done.get(v)!),
+    assigned: new Map([...graph.assigned].map(([v, t]) => [replace(v), done.get(t)!])),
+  }
 }
 
 function isSpec(x: unknown): x is Spec {

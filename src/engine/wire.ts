@@ -302,7 +302,7 @@ export class WireReader {
   string(): string {
     const at = this.#at
     const bytes = this.bytes()
-    this.charge(24 + 2 * bytes.length)
+    this.charge(48 + 2 * bytes.length)
     if (bytes.length <= 32) {
       let or = 0
       for (let i = 0; i < bytes.length; i++) or |= bytes[i]

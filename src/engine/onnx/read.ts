@@ -3,7 +3,7 @@ import type { NdArray } from "../array.ts"
 import { WireReader } from "../wire.ts"
 import { elementName, elements } from "./element.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
-import { readEntry, readTensor } from "./tensor.ts"
+import { itemBytes, readEntry, readTensor } from "./tensor.ts"
 
 /**
  * Reads an ONNX model from the bytes of its file. Fields that are unknown, and documentation below the model's own, are
@@ -190,13 +190,13 @@ function readAttribute(r: WireReader): [string, AttributeValue] {
       else if (field === 7) {
         const list = (floats ??= [])
         r.each(5, () => {
-          r.charge(16)
+          r.charge(itemBytes)
           list.push(r.float())
         })
       } else if (field === 8) {
         const list = (ints ??= [])
         r.each(0, () => {
-          r.charge(16)
+          r.charge(itemBytes)
           list.push(readInt())
         })
       } else (strings ??= []).push(r.string())
@@ -262,7 +262,7 @@ function readValue(r: WireReader): OnnxValue | Unreadable {
     return { name, problem: `has elements of ${elementName(code)}, expected floats, integers or bool` }
   const shape = sizes?.map((size, axis) => {
     if (size !== "") return size
-    r.charge(64 + name.length)
+    r.charge(2 * itemBytes + name.length)
     return `${name}.${axis}`
   })
   return { name, dtype: element.dtype, shape }
@@ -276,7 +276,7 @@ function readShape(r: WireReader): (number | string)[] {
     const at = r.position
     const dimension = r.message()
     let size: number | string = ""
-    r.charge(32)
+    r.charge(2 * itemBytes)
     while (dimension.next()) {
       if (dimension.field === 1) size = dimension.int()
       else if (dimension.field === 2) size = dimension.string()

@@ -3,6 +3,9 @@ import { allocate, bytesOf, type Data, type NdArray } from "../array.ts"
 import type { WireReader } from "../wire.ts"
 import { brainBits, type Element, elementName, elements, halfBits, numberFields } from "./element.ts"
 
+/** What one number of a growing list may take: eight bytes, in the list that is outgrown and in its successor. */
+export const itemBytes = 24
+
 /** A tensor as a file holds it. */
 export interface NamedArray {
   readonly name: string
@@ -91,7 +94,7 @@ function walk(r: WireReader): Found {
     if (numbers !== undefined) found.counts.set(r.field, (found.counts.get(r.field) ?? 0) + r.count(numbers.wire))
     else if (r.field === 1) {
       r.each(0, () => {
-        r.charge(16)
+        r.charge(itemBytes)
         found.dims.push(r.int())
       })
     } else if (r.field === 2) found.code = r.int32()

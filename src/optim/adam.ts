@@ -1,0 +1,64 @@
+/** Adam and AdamW. */
+import { maximum } from "../engine/ops/elementwise.ts"
+import type { Tensor } from "../engine/tensor.ts"
+import { biasCorrection, type Optimizer, type OptimizerOptions, optimizer, type Site } from "./optimizer.ts"
+
+/** Options of {@link adam} and {@link adamW}. */
+export interface AdamOptions extends OptimizerOptions {
+  /** Decay of the running means of the gradient and of its square. */
+  readonly betas?: readonly [number, number]
+  readonly eps?: number
+  /** Divides by the largest second moment so far instead of the present one. */
+  readonly amsgrad?: boolean
+}
+
+function step(
+  site: Site,
+  g: Tensor,
+  p: Tensor,
+  [b1, b2]: readonly [number, number],
+  eps: number,
+  amsgrad: boolean,
+): Tensor {
+  const [m, v] = [site.slot("m"), site.slot("v")]
+  const nextM = m.mul(b1).add(g.mul(1 - b1))
+  const nextV = v.mul(b2).add(g.square().mul(1 - b2))
+  m.assign(nextM)
+  v.assign(nextV)
+  let second = nextV
+  if (amsgrad) {
+    const largest = site.slot("vmax")
+    second = maximum(largest, nextV)
+    largest.assign(second)
+  }
+  const scale = biasCorrection(b2, site.step).sqrt()
+  const rate = site.rate.div(biasCorrection(b1, site.step))
+  return p.sub(nextM.mul(rate).div(second.sqrt().div(scale).add(eps)))
+}
+
+/**
+ * Adam: m and v are running means of g and g^2, p <- p - lr mHat / (sqrt(vHat) + eps), both corrected for their start
+ * at zero. Weight decay, if any, is added to the gradient. Source: Kingma and Ba 2015.
+ */
+export function adam({ betas = [0.9, 0.999], eps = 1e-8, amsgrad = false, ...options }: AdamOptions = {}): Optimizer {
+  return optimizer("adam", options, (site) => {
+    const { parameter, gradient, weightDecay } = site
+    const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay))
+    return step(site, g, parameter, betas, eps, amsgrad)
+  })
+}
+
+/** Adam with weight decay apart from the gradient: p <- (1 - lr decay) p first. Source: Loshchilov and Hutter 2019. */
+export function adamW({
+  betas = [0.9, 0.999],
+  eps = 1e-8,
+  amsgrad = false,
+  weightDecay = 0.01,
+  ...options
+}: AdamOptions = {}): Optimizer {
+  return optimizer("adamW", { ...options, weightDecay }, (site) => {
+    const { parameter, gradient, rate } = site
+    const decayed = site.weightDecay === 0 ? parameter : parameter.sub(parameter.mul(rate.mul(site.weightDecay)))
+    return step(site, gradient, decayed, betas, eps, amsgrad)
+  })
+}

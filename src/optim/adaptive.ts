@@ -1,0 +1,74 @@
+/** RMSprop and Adagrad: steps divided by the size of past gradients. */
+import { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
+
+/** Options of {@link rmsprop}. */
+export interface RmspropOptions extends OptimizerOptions {
+  /** Decay of the running mean of squared gradients. */
+  readonly alpha?: number
+  readonly eps?: number
+  readonly momentum?: number
+  /** Divides by the standard deviation instead of the root mean square. */
+  readonly centered?: boolean
+}
+
+/**
+ * RMSprop: v <- alpha v + (1 - alpha) g^2, p <- p - lr g / (sqrt(v) + eps). PyTorch's form, eps outside the root
+ * (the notes put it inside). Source: Tieleman and Hinton 2012.
+ */
+export function rmsprop({
+  lr = 0.01,
+  alpha = 0.99,
+  eps = 1e-8,
+  momentum = 0,
+  centered = false,
+  ...options
+}: RmspropOptions = {}): Optimizer {
+  return optimizer("rmsprop", { lr, ...options }, ({ parameter, gradient, rate, weightDecay, slot }) => {
+    const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay))
+    const v = slot("v")
+    const next = v.mul(alpha).add(g.square().mul(1 - alpha))
+    v.assign(next)
+    let spread = next
+    if (centered) {
+      const mean = slot("mean")
+      const nextMean = mean.mul(alpha).add(g.mul(1 - alpha))
+      mean.assign(nextMean)
+      spread = next.sub(nextMean.square())
+    }
+    const direction = g.div(spread.sqrt().add(eps))
+    if (momentum === 0) return parameter.sub(direction.mul(rate))
+    const velocity = slot("momentum")
+    const moved = velocity.mul(momentum).add(direction)
+    velocity.assign(moved)
+    return parameter.sub(moved.mul(rate))
+  })
+}
+
+/** Options of {@link adagrad}. */
+export interface AdagradOptions extends OptimizerOptions {
+  readonly lrDecay?: number
+  /** What the sum of squares starts at. */
+  readonly initial?: number
+  readonly eps?: number
+}
+
+/**
+ * Adagrad: s <- s + g^2, p <- p - lr g / (sqrt(s) + eps), the learning rate falling as 1 / (1 + (step - 1) lrDecay).
+ * Each element has its own sum. Source: Duchi et al. 2011.
+ */
+export function adagrad({
+  lr = 0.01,
+  lrDecay = 0,
+  initial = 0,
+  eps = 1e-10,
+  ...options
+}: AdagradOptions = {}): Optimizer {
+  return optimizer("adagrad", { lr, ...options }, ({ parameter, gradient, rate, weightDecay, step, slot }) => {
+    const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay))
+    const sum = slot("sum", initial)
+    const next = sum.add(g.square())
+    sum.assign(next)
+    const falling = lrDecay === 0 ? rate : rate.div(step.sub(1).mul(lrDecay).add(1).cast("float32"))
+    return parameter.sub(g.mul(falling).div(next.sqrt().add(eps)))
+  })
+}

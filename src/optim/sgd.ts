@@ -1,0 +1,30 @@
+/** Stochastic gradient descent with momentum. */
+import { equal, where } from "../engine/ops/elementwise.ts"
+import { constant } from "../engine/tensor.ts"
+import { type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
+
+/** Options of {@link sgd}. */
+export interface SgdOptions extends OptimizerOptions {
+  readonly momentum?: number
+  /** Takes the gradient where the momentum will have carried the parameter. */
+  readonly nesterov?: boolean
+  readonly dampening?: number
+}
+
+/**
+ * Gradient descent: v <- momentum v + (1 - dampening) g, p <- p - lr v; with `nesterov`, p <- p - lr (g + momentum v).
+ * PyTorch's form: the learning rate multiplies the velocity as it is used, and the first velocity is g itself.
+ */
+export function sgd({ momentum = 0, nesterov = false, dampening = 0, ...options }: SgdOptions = {}): Optimizer {
+  if (nesterov && (momentum <= 0 || dampening !== 0))
+    throw new RangeError("sgd: nesterov needs a momentum above 0 and no dampening")
+  return optimizer("sgd", options, ({ parameter, gradient, rate, weightDecay, step, slot }) => {
+    const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay))
+    if (momentum === 0) return parameter.sub(g.mul(rate))
+    const velocity = slot("momentum")
+    const share = dampening === 0 ? 1 : where(equal(step, 1), constant(1), constant(1 - dampening))
+    const next = velocity.mul(momentum).add(g.mul(share))
+    velocity.assign(next)
+    return parameter.sub((nesterov ? g.add(next.mul(momentum)) : next).mul(rate))
+  })
+}
