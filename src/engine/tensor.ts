@@ -196,6 +196,11 @@ export function isTraining(): boolean {
   return current?.training ?? false
 }
 
+/** What a variable will be when the program being traced has run: the value assigned so far, or itself. */
+export function pending(variable: Variable): Tensor {
+  return current?.assigned.get(variable) ?? variable
+}
+
 /** A tensor with a fixed value; numbers are float32 unless said otherwise. */
 export function constant(value: Arrayable, dtype?: Dtype): Tensor {
   const array = typeof value === "number" ? fromNumbers(dtype ?? "float32", [], [value]) : asArray(value, dtype)

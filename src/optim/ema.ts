@@ -1,5 +1,5 @@
 /** Exponential moving averages of parameters. */
-import { type Tensor, Variable } from "../engine/tensor.ts"
+import { pending, type Tensor, Variable } from "../engine/tensor.ts"
 
 /** Decay of the average by step, counted from 0. */
 export type EmaDecay = number | ((step: number) => number)
@@ -13,7 +13,15 @@ export function emaWarmup(decay = 0.9999): (step: number) => number {
 }
 
 /** Inverse-power warm-up: clamp(1 - (1 + step / gamma)^-power, 0, decay), as diffusers'. */
-export function emaPower({ decay = 0.9999, gamma = 1, power = 3 / 4 } = {}): (step: number) => number {
+export function emaPower({
+  decay = 0.9999,
+  gamma = 1,
+  power = 3 / 4,
+}: {
+  readonly decay?: number
+  readonly gamma?: number
+  readonly power?: number
+} = {}): (step: number) => number {
   return (step) => Math.min(decay, Math.max(0, 1 - (1 + step / gamma) ** -power))
 }
 
@@ -30,12 +38,10 @@ export class Ema {
     this.#of = new Map([...parameters].map(([path, p]) => [p, averages.get(path)!]))
   }
 
-  /** average <- decay average + (1 - decay) parameter, for the parameters' values after this step. */
-  update(next: ReadonlyMap<Variable, Tensor>, decay: Tensor): void {
+  /** average <- decay average + (1 - decay) parameter, with the parameters' values after this step's update. */
+  update(decay: Tensor): void {
     const share = decay.neg().add(1)
-    for (const [p, average] of this.#of) {
-      average.assign(average.add((next.get(p) ?? p).sub(average).mul(share)))
-    }
+    for (const [p, average] of this.#of) average.assign(average.add(pending(p).sub(average).mul(share)))
   }
 
   /** The average of a parameter, or the variable itself where it has none. */

@@ -1,5 +1,6 @@
 /** What an optimizer is: a rule for one parameter, and slots that remember. It runs inside the training program. */
-import { zeros } from "../engine/array.ts"
+import { type Dtype, full, type NdArray } from "../engine/array.ts"
+import { write } from "../engine/state.ts"
 import { constant, type Tensor, Variable } from "../engine/tensor.ts"
 
 /** A learning rate: one number, or a curve over steps counted from 0. */
@@ -40,6 +41,8 @@ export interface Optimizer {
   update(parameters: ReadonlyMap<string, Variable>, gradients: readonly Tensor[], rate: Tensor): void
   /** Everything it remembers, by name: `m.conv1.weight`, `step`. Complete once the first update was traced. */
   slots(): ReadonlyMap<string, Variable>
+  /** Gives it the memory of another run; slots not made yet start with it. */
+  restore(memory: ReadonlyMap<string, NdArray>): Promise<void>
 }
 
 /** An optimizer from the rule that gives a parameter's next value. */
@@ -49,20 +52,24 @@ export function optimizer(
   rule: (site: Site) => Tensor,
 ): Optimizer {
   const slots = new Map<string, Variable>()
-  const slot = (key: string, make: () => Variable): Variable => {
-    let found = slots.get(key)
-    if (found === undefined) {
-      found = make()
-      slots.set(key, found)
-    }
-    return found
+  let remembered: ReadonlyMap<string, NdArray> = new Map()
+  const slot = (name: string, dtype: Dtype, shape: readonly number[], initial: number): Variable => {
+    const before = slots.get(name)
+    if (before !== undefined) return before
+    const made = new Variable(remembered.get(name) ?? full(shape, initial, dtype), { role: "slot", name })
+    slots.set(name, made)
+    return made
   }
   return {
     name,
     lr,
     slots: () => slots,
+    restore: (memory) => {
+      remembered = memory
+      return write(new Map([...slots].flatMap(([key, v]) => (memory.has(key) ? [[v, memory.get(key)!] as const] : []))))
+    },
     update: (parameters, gradients, rate) => {
-      const count = slot("step", () => new Variable(zeros([], "float64"), { role: "slot", name: "step" }))
+      const count = slot("step", "float64", [], 0)
       const step = count.add(1)
       count.assign(step)
       for (const [i, [path, parameter]] of [...parameters].entries()) {
@@ -73,12 +80,7 @@ export function optimizer(
           rate: group?.scale === undefined ? rate : rate.mul(group.scale),
           weightDecay: group?.weightDecay ?? weightDecay,
           step,
-          slot: (key, initial = 0) =>
-            slot(`${key}.${path}`, () => {
-              const start = zeros(parameter.shape, parameter.dtype)
-              if (initial !== 0) (start.data as Float32Array).fill(initial)
-              return new Variable(start, { role: "slot", name: `${key}.${path}` })
-            }),
+          slot: (key, initial = 0) => slot(`${key}.${path}`, parameter.dtype, parameter.shape, initial),
         })
         parameter.assign(next)
       }

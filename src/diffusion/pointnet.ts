@@ -1,0 +1,47 @@
+/** A network that denoises points: residual layers of a linear map, told the time. */
+import { silu } from "../engine/fused/activation.ts"
+import { UsageError } from "../engine/shape.ts"
+import type { Tensor } from "../engine/tensor.ts"
+import { Embedding, Linear } from "../nn/linear.ts"
+import { timestepEmbedding } from "./embedding.ts"
+
+/** Options of {@link PointNet}. */
+export interface PointNetOptions {
+  /** Coordinates of a point. */
+  readonly dims?: number
+  readonly width?: number
+  /** Number of hidden residual layers. */
+  readonly layers?: number
+  readonly classes?: number | null
+}
+
+/** A network `[batch, dims], times [batch] -> [batch, dims]`. */
+export class PointNet {
+  readonly shape: readonly number[]
+  readonly width: number
+  readonly input: Linear
+  readonly time: Linear
+  readonly labels: Embedding | null
+  readonly hidden: readonly Linear[]
+  readonly output: Linear
+
+  constructor({ dims = 2, width = 128, layers = 3, classes = null }: PointNetOptions = {}) {
+    this.shape = [dims]
+    this.width = width
+    this.input = new Linear(dims, width)
+    this.time = new Linear(width, width)
+    this.labels = classes === null ? null : new Embedding(classes, width)
+    this.hidden = Array.from({ length: layers }, () => new Linear(width, width))
+    this.output = new Linear(width, dims)
+  }
+
+  forward(x: Tensor, t: Tensor, labels?: Tensor): Tensor {
+    let h = this.input.forward(x).add(this.time.forward(timestepEmbedding(t, this.width)))
+    if (this.labels !== null) {
+      if (labels === undefined) throw new UsageError("PointNet: the network was built with classes and got no labels")
+      h = h.add(this.labels.forward(labels))
+    }
+    for (const layer of this.hidden) h = h.add(layer.forward(silu(h)))
+    return this.output.forward(silu(h))
+  }
+}

@@ -1,0 +1,154 @@
+/** The U-Net that denoises images: structure and parameter names of diffusers' UNet2DModel. */
+import { silu } from "../engine/fused/activation.ts"
+import { concat } from "../engine/ops/movement.ts"
+import { formatShape, UsageError } from "../engine/shape.ts"
+import type { Tensor } from "../engine/tensor.ts"
+import { Conv2d } from "../nn/conv.ts"
+import { Embedding } from "../nn/linear.ts"
+import { GroupNorm } from "../nn/norm.ts"
+import { AttentionBlock, type BlockOptions, Downsampler, ResnetBlock, TimeEmbedding, Upsampler } from "./blocks.ts"
+import { timestepEmbedding } from "./embedding.ts"
+
+/** Options of {@link UNet}. An empty object is a small network for 28x28 gray images. */
+export interface UNetOptions {
+  readonly channels?: number
+  /** Height and width, or both by name. */
+  readonly size?: number | readonly [height: number, width: number]
+  /** Channels of the first level. */
+  readonly width?: number
+  /** Channels of each level, as multiples of the width; every level but the last halves the size. */
+  readonly multipliers?: readonly number[]
+  /** Residual blocks a level on the way down; one more on the way up. */
+  readonly layers?: number
+  /** Levels with attention, from 0; the last by default. */
+  readonly attention?: readonly number[]
+  /** Channels of an attention head. */
+  readonly headSize?: number
+  /** Groups of the normalisations. */
+  readonly groups?: number
+  readonly dropout?: number
+  /** Number of classes, for a network that is told what to draw. */
+  readonly classes?: number | null
+}
+
+interface Level {
+  readonly resnets: readonly ResnetBlock[]
+  readonly attentions: readonly AttentionBlock[]
+}
+
+/** A network `[batch, channels, height, width], times [batch] -> [batch, channels, height, width]`. */
+export class UNet {
+  readonly shape: readonly number[]
+  readonly width: number
+  readonly convIn: Conv2d
+  readonly timeEmbedding: TimeEmbedding
+  readonly classEmbedding: Embedding | null
+  readonly downBlocks: readonly (Level & { readonly downsamplers: readonly Downsampler[] })[]
+  readonly midBlock: Level
+  readonly upBlocks: readonly (Level & { readonly upsamplers: readonly Upsampler[] })[]
+  readonly convNormOut: GroupNorm
+  readonly convOut: Conv2d
+
+  constructor({
+    channels = 1,
+    size = 28,
+    width = 32,
+    multipliers = [1, 2, 4],
+    layers = 1,
+    attention = [multipliers.length - 1],
+    headSize = 32,
+    groups = 8,
+    dropout = 0,
+    classes = null,
+  }: UNetOptions = {}) {
+    const sizes = typeof size === "number" ? [size, size] : size
+    const halvings = 2 ** (multipliers.length - 1)
+    for (const n of sizes) {
+      if (!(Number.isInteger(n) && n > 0 && n % halvings === 0)) {
+        throw new UsageError(
+          `UNet: size ${n} cannot be halved ${multipliers.length - 1} times; use a multiple of ${halvings} or fewer multipliers`,
+        )
+      }
+    }
+    const options: BlockOptions = { groups, eps: 1e-5, dropout }
+    const widths = multipliers.map((m) => width * m)
+    const embedding = 4 * width
+    const resnet = (from: number, to: number): ResnetBlock => new ResnetBlock(from, to, embedding, options)
+    const attend = (level: number, count: number): AttentionBlock[] =>
+      attention.includes(level)
+        ? Array.from({ length: count }, () => new AttentionBlock(widths[level], headSize, options))
+        : []
+
+    this.shape = [channels, ...sizes]
+    this.width = width
+    this.convIn = new Conv2d(channels, width, 3, { padding: 1 })
+    this.timeEmbedding = new TimeEmbedding(width, embedding)
+    this.classEmbedding = classes === null ? null : new Embedding(classes, embedding)
+    const last = widths.length - 1
+    this.downBlocks = widths.map((to, i) => ({
+      resnets: Array.from({ length: layers }, (_, j) => resnet(j > 0 ? to : (widths[i - 1] ?? width), to)),
+      attentions: attend(i, layers),
+      downsamplers: i < last ? [new Downsampler(to)] : [],
+    }))
+    this.midBlock = {
+      resnets: [resnet(widths[last], widths[last]), resnet(widths[last], widths[last])],
+      attentions: [new AttentionBlock(widths[last], headSize, options)],
+    }
+    this.upBlocks = [...widths].reverse().map((to, k) => {
+      const i = last - k
+      const before = widths[Math.min(i + 1, last)]
+      const skip = widths[i - 1] ?? width
+      return {
+        resnets: Array.from({ length: layers + 1 }, (_, j) =>
+          resnet((j === 0 ? before : to) + (j === layers ? skip : to), to),
+        ),
+        attentions: attend(i, layers + 1),
+        upsamplers: i > 0 ? [new Upsampler(to)] : [],
+      }
+    })
+    this.convNormOut = new GroupNorm(groups, width)
+    this.convOut = new Conv2d(width, channels, 3, { padding: 1 })
+  }
+
+  /**
+   * @param x noisy images `[batch, channels, height, width]`
+   * @param t times `[batch]`, int32 from 0
+   * @param labels classes `[batch]`, int32, for a network that was built with `classes`
+   */
+  forward(x: Tensor, t: Tensor, labels?: Tensor): Tensor {
+    if (x.shape.slice(1).join() !== this.shape.join()) {
+      throw new UsageError(`UNet: input is ${formatShape(x.shape)}, expected [batch, ${this.shape.join(", ")}]`)
+    }
+    let embedding = this.timeEmbedding.forward(timestepEmbedding(t, this.width))
+    if (this.classEmbedding !== null) {
+      if (labels === undefined) throw new UsageError("UNet: the network was built with classes and got no labels")
+      embedding = embedding.add(this.classEmbedding.forward(labels))
+    }
+    // Every residual block applies SiLU to the same embedding: once is enough.
+    const active = silu(embedding)
+
+    let h = this.convIn.forward(x)
+    const skips = [h]
+    for (const { resnets, attentions, downsamplers } of this.downBlocks) {
+      for (const [j, resnet] of resnets.entries()) {
+        h = resnet.forward(h, active)
+        h = attentions[j]?.forward(h) ?? h
+        skips.push(h)
+      }
+      for (const down of downsamplers) {
+        h = down.forward(h)
+        skips.push(h)
+      }
+    }
+    const [first, second] = this.midBlock.resnets
+    h = second.forward(this.midBlock.attentions[0].forward(first.forward(h, active)), active)
+    for (const { resnets, attentions, upsamplers } of this.upBlocks) {
+      for (const [j, resnet] of resnets.entries()) {
+        h = resnet.forward(concat([h, skips.pop()!], 1), active)
+        h = attentions[j]?.forward(h) ?? h
+      }
+      for (const up of upsamplers) h = up.forward(h)
+    }
+    return this.convOut.forward(silu(this.convNormOut.forward(h)))
+  }
+}

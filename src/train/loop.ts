@@ -1,0 +1,200 @@
+/** The training loop: batches in, reports out. */
+import type { Loader, LoaderState } from "../data/loader.ts"
+import type { NdArray } from "../engine/array.ts"
+import { read, write } from "../engine/state.ts"
+import type { Variable } from "../engine/tensor.ts"
+import { adamW } from "../optim/adam.ts"
+import { rateAt } from "../optim/curves.ts"
+import { Ema, type EmaDecay, emaWarmup } from "../optim/ema.ts"
+import type { Optimizer } from "../optim/optimizer.ts"
+import type { Objective } from "./objective.ts"
+import { TrainStep } from "./step.ts"
+
+/** Options of {@link train}. */
+export interface TrainOptions {
+  readonly optimizer?: Optimizer
+  /** Updates to make; endless unless given. */
+  readonly steps?: number
+  /** Decay of the averaged weights (a number gets a warm-up), or `null` for none. */
+  readonly ema?: EmaDecay | null
+  /** Bound on the global norm of the gradient. */
+  readonly clip?: number | null
+  /** Batches an update. */
+  readonly accumulate?: number
+  /** Seed of noise and dropout. */
+  readonly seed?: number
+  readonly signal?: AbortSignal
+  /** Prefix of a profile file. */
+  readonly profile?: string
+}
+
+/** What is known after a step. */
+export interface Report {
+  /** Updates made so far. */
+  readonly step: number
+  readonly epoch: number
+  readonly loss: number
+  readonly terms: Readonly<Record<string, number>>
+  readonly gradientNorm: number
+  readonly lr: number
+  /** Seconds this step took, waiting for data included. */
+  readonly seconds: number
+  /** Samples this step used. */
+  readonly samples: number
+}
+
+/** Everything needed to go on as if training had never stopped. */
+export interface TrainState {
+  readonly step: number
+  readonly loader: LoaderState
+  readonly model: ReadonlyMap<string, NdArray>
+  readonly optimizer: ReadonlyMap<string, NdArray>
+  readonly ema: ReadonlyMap<string, NdArray> | null
+}
+
+/** A training under way: iterate it to make it go on; break or abort to stop it. */
+export interface Training extends AsyncIterable<Report> {
+  /** Averaged weights in place of trained ones, for sampling: `ddim(model, { replace: training.average })`. */
+  readonly average: (v: Variable) => Variable
+  /** Averaged weights by name, or `null` without averaging. */
+  readonly ema: Ema | null
+  state(): Promise<TrainState>
+  restore(state: TrainState): Promise<void>
+  /** Gives the model its averaged weights. What was trained is lost, unless the state was kept. */
+  finish(): Promise<void>
+  profile(): Promise<string>
+  dispose(): Promise<void>
+}
+
+/** A value that is not a number reached the loss: training stops before it can do harm. */
+export class NotFiniteError extends Error {
+  override readonly name = "NotFiniteError"
+}
+
+/**
+ * Trains an objective on a loader's batches. The next batch is prepared while a step runs.
+ *
+ * @example for await (const { step, loss } of train(simple(model), loader(await mnist()))) console.log(step, loss)
+ * @throws NotFiniteError when the loss becomes NaN or infinite; the parameters are then those after that step.
+ */
+export function train(
+  objective: Objective,
+  loader: Loader,
+  {
+    optimizer = adamW({ lr: 1e-3 }),
+    steps = Number.POSITIVE_INFINITY,
+    ema = 0.999,
+    clip = 1,
+    accumulate = 1,
+    seed = 0,
+    signal,
+    profile,
+  }: TrainOptions = {},
+): Training {
+  const parameters = new Map([...objective.variables].filter(([, v]) => v.trainable))
+  const average = ema === null ? null : new Ema(parameters)
+  const decay = typeof ema === "number" ? emaWarmup(ema) : ema
+  const program = new TrainStep(objective, {
+    optimizer,
+    ema: average,
+    clip,
+    accumulate,
+    seed,
+    ...(profile !== undefined && { profile }),
+  })
+  let step = 0
+  let position = loader.state()
+
+  async function* run(): AsyncGenerator<Report> {
+    if (step >= steps) return
+    // A batch prepared but never used, when the iteration was left, comes again.
+    loader.restore(position)
+    let batch = loader.next()
+    while (step < steps) {
+      const started = performance.now()
+      const lr = rateAt(optimizer.lr, step)
+      let samples = 0
+      let loss = 0
+      let gradientNorm = 0
+      const terms: Record<string, number> = {}
+      signal?.throwIfAborted()
+      for (let k = 0; k < accumulate; k++) {
+        const running = program.run(batch, lr, decay === null ? 0 : decay(step))
+        samples += batch.x.shape[0]
+        const used = loader.state()
+        // The worker computes; meanwhile the next batch is made here.
+        batch = loader.next()
+        const result = await running
+        position = used
+        loss += result.loss / accumulate
+        gradientNorm = result.gradientNorm
+        for (const [name, value] of Object.entries(result.terms)) terms[name] = (terms[name] ?? 0) + value / accumulate
+      }
+      step++
+      if (!Number.isFinite(loss)) {
+        const culprit = Object.entries(terms).find(([, v]) => !Number.isFinite(v))?.[0] ?? "loss"
+        throw new NotFiniteError(
+          `train: ${culprit} became ${culprit === "loss" ? loss : terms[culprit]} at step ${step} (lower the learning rate or clip the gradient)`,
+        )
+      }
+      yield {
+        step,
+        epoch: position.epoch,
+        loss,
+        terms,
+        gradientNorm,
+        lr,
+        seconds: (performance.now() - started) / 1000,
+        samples,
+      }
+    }
+  }
+
+  const assign = async (
+    what: string,
+    to: ReadonlyMap<string, Variable>,
+    from: ReadonlyMap<string, NdArray>,
+  ): Promise<void> => {
+    const missing = [...to.keys()].find((name) => !from.has(name))
+    if (missing !== undefined)
+      throw new RangeError(`restore: the saved ${what} has no ${missing}; it is of another model`)
+    await write(new Map([...to].map(([name, v]) => [v, from.get(name)!])))
+  }
+  const valuesOf = async (found: ReadonlyMap<string, Variable>): Promise<Map<string, NdArray>> => {
+    const values = await read([...found.values()])
+    return new Map([...found.keys()].map((name, i) => [name, values[i]]))
+  }
+  const memory = (): Map<string, Variable> =>
+    new Map([...optimizer.slots(), ...[...program.accumulated].map(([path, v]) => [`gradient.${path}`, v] as const)])
+
+  return {
+    [Symbol.asyncIterator]: run,
+    average: (v) => average?.replace(v) ?? v,
+    ema: average,
+    state: async () => ({
+      step,
+      loader: position,
+      model: await valuesOf(objective.variables),
+      optimizer: await valuesOf(memory()),
+      ema: average === null ? null : await valuesOf(average.averages),
+    }),
+    restore: async (state) => {
+      await assign("model", objective.variables, state.model)
+      if (average !== null && state.ema !== null) await assign("averages", average.averages, state.ema)
+      await optimizer.restore(state.optimizer)
+      const gradientsOf = new Map([...program.accumulated].map(([path, v]) => [`gradient.${path}`, v] as const))
+      await assign("gradients", gradientsOf, state.optimizer)
+      step = state.step
+      program.calls = state.step * accumulate
+      loader.restore(state.loader)
+      position = state.loader
+    },
+    finish: async () => {
+      if (average === null) return
+      const values = await read([...average.averages.values()])
+      await write(new Map([...parameters.values()].map((p, i) => [p, values[i]])))
+    },
+    profile: () => program.profile(),
+    dispose: () => program.dispose(),
+  }
+}
