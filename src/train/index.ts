@@ -1,4 +1,4 @@
-/** `tweedie/train`: the loop, run folders and checkpoints. */
+/** `tweedie/train`: the training loop. Run folders and checkpoints are `tweedie/train/node`. */
 export { NotFiniteError, type Report, type Training, type TrainOptions, type TrainState, train } from "./loop.ts"
 export type { Objective, TensorBatch } from "./objective.ts"
 export { type StepOptions, type StepResult, TrainStep } from "./step.ts"

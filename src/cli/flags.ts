@@ -1,0 +1,81 @@
+/** Command-line flags from schemas: one flag an option, its help and its check from the same place. */
+import { type Command, Option } from "commander"
+import { z } from "zod"
+
+/** A mistake of the user: arguments or input files. The command ends with exit code 2 and this message alone. */
+export class MisuseError extends Error {
+  override readonly name = "MisuseError"
+}
+
+interface JsonSchema {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly items?: JsonSchema
+}
+
+/** `dataDir` is `--data-dir`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
+}
+
+function propertiesOf(schema: z.ZodObject): Readonly<Record<string, JsonSchema>> {
+  const json = z.toJSONSchema(schema, { io: "input" }) as { properties?: Record<string, JsonSchema> }
+  return json.properties ?? {}
+}
+
+/** Adds a flag for every option of a schema; `skip` names those the command has already. */
+export function addFlags(command: Command, schema: z.ZodObject, skip: readonly string[] = []): Command {
+  for (const [key, { type, description = "", default: fallback, enum: choices }] of Object.entries(
+    propertiesOf(schema),
+  )) {
+    if (skip.includes(key)) continue
+    const value =
+      type === "boolean"
+        ? ""
+        : ` <${choices ? "choice" : type === "array" ? "list" : type === "string" ? "text" : "number"}>`
+    const shown = fallback === undefined ? "" : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
+    const option = new Option(
+      `${flagOf(key)}${value}`,
+      `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
+    )
+    command.addOption(option)
+  }
+  return command
+}
+
+/** Text from the command line as the schema's types want it; what cannot be read stays text, for the schema to refuse. */
+function parsed(text: unknown, { type, items }: JsonSchema): unknown {
+  if (typeof text !== "string") return text
+  if (type === "number" || type === "integer") return text.trim() === "" ? text : Number(text)
+  if (type === "array" && items !== undefined) return text.split(",").map((part) => parsed(part, items))
+  return text
+}
+
+/**
+ * Options from defaults, a configuration file's values, then flags, the later winning.
+ *
+ * @throws MisuseError naming every option that is unknown or out of range.
+ */
+export function readOptions<S extends z.ZodObject>(
+  schema: S,
+  flags: Readonly<Record<string, unknown>>,
+  file: Readonly<Record<string, unknown>> = {},
+): z.output<S> {
+  const properties = propertiesOf(schema)
+  const given = Object.entries(flags).filter(([key, v]) => key in properties && v !== undefined)
+  const values = { ...file, ...Object.fromEntries(given.map(([key, v]) => [key, parsed(v, properties[key])])) }
+  const result = schema.safeParse(values)
+  if (result.success) return result.data
+  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("\n"))
+}
+
+function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unknown>>): string {
+  if (issue.code === "unrecognized_keys") return `unknown option ${issue.keys.join(", ")}`
+  const key = String(issue.path[0] ?? "")
+  const expected = issue.message
+    .replace(/^(Invalid input: expected|Too (small|big): expected) ?/, "expected ")
+    .replace(/^expected \w+ to be/, "expected")
+  return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
+}

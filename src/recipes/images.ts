@@ -1,0 +1,118 @@
+/** Recipes that denoise images with a U-Net. */
+import { z } from "zod"
+import type { Dataset } from "../data/dataset.ts"
+import { glyphs as glyphData } from "../data/glyphs.ts"
+import { fashion as fashionData, mnist as mnistData } from "../data/mnist.ts"
+import { denoiser } from "../diffusion/denoiser.ts"
+import { simple } from "../diffusion/objective.ts"
+import { gaussian } from "../diffusion/process.ts"
+import { toImages } from "../diffusion/samplers/sampler.ts"
+import { cosine, linear } from "../diffusion/schedule.ts"
+import { UNet } from "../diffusion/unet.ts"
+import { grid } from "../io/png.ts"
+import { seeded } from "../nn/init.ts"
+import { variables } from "../nn/module.ts"
+import { adamW } from "../optim/adam.ts"
+import { lrCosine, lrWarmup } from "../optim/curves.ts"
+import { emaWarmup } from "../optim/ema.ts"
+import { diffusionOptions, trainingOptions, unetOptions } from "./options.ts"
+import type { Experiment, Recipe } from "./recipe.ts"
+import { exportedDenoiser, sampled } from "./sampling.ts"
+
+/** What differs between image recipes. */
+interface ImageRecipe {
+  readonly name: string
+  readonly doc: string
+  readonly shape: readonly [channels: number, height: number, width: number]
+  readonly defaults: {
+    readonly steps: number
+    readonly batch: number
+    readonly lr: number
+    readonly ema: number
+    readonly width: number
+    readonly multipliers: readonly number[]
+  }
+  data(options: { readonly dataDir?: string | undefined; readonly seed: number }): Promise<Dataset>
+}
+
+function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
+  const all = { ...trainingOptions, ...diffusionOptions, ...unetOptions }
+  return z.strictObject({
+    ...all,
+    steps: all.steps.default(defaults.steps),
+    batch: all.batch.default(defaults.batch),
+    lr: all.lr.default(defaults.lr),
+    ema: all.ema.default(defaults.ema),
+    width: all.width.default(defaults.width),
+    multipliers: all.multipliers.default([...defaults.multipliers]),
+  })
+}
+
+const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...unetOptions }
+type Options = z.output<z.ZodObject<typeof shapeOfOptions>>
+
+function imageRecipe(spec: ImageRecipe): Recipe {
+  return {
+    name: spec.name,
+    doc: spec.doc,
+    options: schemaOf(spec),
+    build: (all) => build(spec, all as unknown as Options),
+  }
+}
+
+function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
+  const [channels, height, width] = shape
+  const { multipliers, layers, groups, dropout } = o
+  const network = seeded(
+    o.seed,
+    () => new UNet({ channels, size: [height, width], width: o.width, multipliers, layers, groups, dropout }),
+  )
+  const schedule = o.schedule === "cosine" ? cosine(o.times) : linear(o.times)
+  const model = denoiser(network, gaussian(schedule), { predict: o.predict })
+  const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
+  return {
+    variables: variables(network),
+    objective: simple(model),
+    optimizer: adamW({
+      lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
+      weightDecay: 0,
+    }),
+    ema: emaWarmup(o.ema),
+    data: () => data(o),
+    defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+    sample: (request) => sampled(model, request),
+    previewCount: 64,
+    picture: (x) => {
+      const columns = Math.ceil(Math.sqrt(x.shape[0]))
+      return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
+    },
+    exported: exportedDenoiser(model, name),
+  }
+}
+
+/** Handwritten-looking digits drawn from a seed: needs no files, and a few minutes. */
+export const glyphs: Recipe = imageRecipe({
+  name: "glyphs",
+  doc: "digits drawn by a program: needs no files, takes a few minutes",
+  shape: [1, 28, 28],
+  defaults: { steps: 1000, batch: 32, lr: 2e-3, ema: 0.99, width: 16, multipliers: [1, 2, 4] },
+  data: ({ seed }) => Promise.resolve(glyphData({ seed })),
+})
+
+/** MNIST's handwritten digits. */
+export const mnist: Recipe = imageRecipe({
+  name: "mnist",
+  doc: "MNIST: 60,000 handwritten digits, 28x28",
+  shape: [1, 28, 28],
+  defaults: { steps: 9000, batch: 64, lr: 2e-3, ema: 0.9995, width: 32, multipliers: [1, 2, 2] },
+  data: ({ dataDir }) => mnistData(dataDir === undefined ? {} : { dir: dataDir }),
+})
+
+/** Fashion-MNIST's clothes. */
+export const fashion: Recipe = imageRecipe({
+  name: "fashion",
+  doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
+  shape: [1, 28, 28],
+  defaults: { steps: 9000, batch: 64, lr: 2e-3, ema: 0.9995, width: 32, multipliers: [1, 2, 2] },
+  data: ({ dataDir }) => fashionData(dataDir === undefined ? {} : { dir: dataDir }),
+})

@@ -1,0 +1,32 @@
+/** Schemas of the options that diffusion recipes share. Flags, help and validation follow from them. */
+import { z } from "zod"
+
+const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
+
+/** Options of every training. */
+export const trainingOptions = {
+  steps: whole(1, 10_000_000).describe("updates to make"),
+  batch: whole(1, 65_536).describe("samples an update"),
+  lr: z.number().positive().max(10).describe("highest learning rate; it falls to 0 along a cosine"),
+  warmup: whole(0, 1_000_000).default(100).describe("updates over which the learning rate rises"),
+  ema: z.number().min(0).max(0.999999).describe("decay of the averaged weights that samples come from"),
+  clip: z.number().positive().default(1).describe("bound on the norm of the gradient"),
+  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes initial weights, noise and the order of the data"),
+  dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
+}
+
+/** Options of every diffusion model. */
+export const diffusionOptions = {
+  schedule: z.enum(["cosine", "linear"]).default("cosine").describe("noise schedule"),
+  times: whole(1, 100_000).default(1000).describe("noising steps of the process"),
+  predict: z.enum(["v", "eps", "x0"]).default("v").describe("what the network predicts"),
+}
+
+/** Options of the U-Net. */
+export const unetOptions = {
+  width: whole(1, 4096).describe("channels of the first level"),
+  multipliers: z.array(whole(1, 64)).min(1).max(8).describe("channels of each level, as multiples of the width"),
+  layers: whole(1, 16).default(1).describe("residual blocks a level"),
+  groups: whole(1, 256).default(8).describe("groups of the normalisations"),
+  dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),
+}

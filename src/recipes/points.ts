@@ -1,0 +1,89 @@
+/** Recipe that denoises points in the plane. */
+import { z } from "zod"
+import { checkerboard, eightGaussians, moons, pinwheel, swissRoll } from "../data/points.ts"
+import { denoiser } from "../diffusion/denoiser.ts"
+import { simple } from "../diffusion/objective.ts"
+import { PointNet } from "../diffusion/pointnet.ts"
+import { gaussian } from "../diffusion/process.ts"
+import { cosine, linear } from "../diffusion/schedule.ts"
+import type { NdArray } from "../engine/array.ts"
+import type { Raster } from "../io/png.ts"
+import { seeded } from "../nn/init.ts"
+import { variables } from "../nn/module.ts"
+import { adamW } from "../optim/adam.ts"
+import { lrCosine, lrWarmup } from "../optim/curves.ts"
+import { emaWarmup } from "../optim/ema.ts"
+import { diffusionOptions, trainingOptions } from "./options.ts"
+import type { Recipe } from "./recipe.ts"
+import { exportedDenoiser, sampled } from "./sampling.ts"
+
+const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
+
+const schema = z.strictObject({
+  ...trainingOptions,
+  ...diffusionOptions,
+  steps: trainingOptions.steps.default(4000),
+  batch: trainingOptions.batch.default(512),
+  lr: trainingOptions.lr.default(2e-3),
+  ema: trainingOptions.ema.default(0.995),
+  predict: diffusionOptions.predict.default("eps"),
+  set: z
+    .enum(["eightGaussians", "moons", "swissRoll", "checkerboard", "pinwheel"])
+    .default("eightGaussians")
+    .describe("which points"),
+  width: z.number().int().min(1).max(4096).default(128).describe("width of the hidden layers"),
+  layers: z.number().int().min(1).max(64).default(3).describe("hidden layers"),
+})
+
+/** Points in the plane: the smallest diffusion model there is. */
+export const points: Recipe = {
+  name: "points",
+  doc: "points in the plane (moons, swiss roll, 8 Gaussians, checkerboard, pinwheel): a minute",
+  options: schema,
+  build: (all) => {
+    const o = all as z.output<typeof schema>
+    const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers }))
+    const model = denoiser(network, gaussian(o.schedule === "cosine" ? cosine(o.times) : linear(o.times)), {
+      predict: o.predict,
+    })
+    const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
+    return {
+      variables: variables(network),
+      objective: simple(model),
+      optimizer: adamW({
+        lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
+        weightDecay: 0,
+      }),
+      ema: emaWarmup(o.ema),
+      data: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed })),
+      defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+      sample: (request) => sampled(model, request),
+      previewCount: 2000,
+      picture: scatter,
+      exported: exportedDenoiser(model, "points"),
+    }
+  },
+}
+
+/** Points as a picture of the square [-3, 3]^2: the more points in a pixel, the brighter. */
+function scatter(x: NdArray): Raster {
+  const size = 448
+  const counts = new Float64Array(size * size)
+  for (let i = 0; i < x.data.length; i += 2) {
+    const column = Math.floor(((Number(x.data[i]) + 3) / 6) * size)
+    const row = Math.floor(((3 - Number(x.data[i + 1])) / 6) * size)
+    // A point is a small disc, so that few points are seen too.
+    for (const [dy, dx] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [0, -1],
+      [-1, 0],
+    ]) {
+      const [r, c] = [row + dy, column + dx]
+      if (r >= 0 && r < size && c >= 0 && c < size) counts[r * size + c] += 1
+    }
+  }
+  const data = Uint8Array.from(counts, (n) => Math.round(255 * (1 - Math.exp(-n))))
+  return { width: size, height: size, channels: 1, data }
+}

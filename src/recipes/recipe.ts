@@ -1,0 +1,68 @@
+/** What a recipe is: options with a schema, and an experiment built from them. Read by CLI, tests and docs. */
+import type { z } from "zod"
+import type { Dataset } from "../data/dataset.ts"
+import type { SampleStep } from "../diffusion/samplers/sampler.ts"
+import type { Tensor, Variable } from "../engine/tensor.ts"
+import type { Raster } from "../io/png.ts"
+import type { EmaDecay } from "../optim/ema.ts"
+import type { Optimizer } from "../optim/optimizer.ts"
+import type { Objective } from "../train/objective.ts"
+
+/** Options every recipe has. */
+export interface CommonOptions {
+  readonly steps: number
+  readonly batch: number
+  readonly seed: number
+  readonly lr: number
+  readonly dataDir?: string | undefined
+}
+
+/** How samples are asked for. */
+export interface SampleRequest {
+  readonly count: number
+  readonly sampler: "ddpm" | "ddim"
+  readonly steps?: number
+  readonly eta?: number
+  readonly seed: number
+  readonly replace?: (variable: Variable) => Variable
+  readonly signal?: AbortSignal
+}
+
+/** A model as a function of named inputs, to be written as a file. */
+export interface Exported {
+  readonly inputs: readonly {
+    readonly name: string
+    readonly dtype: "float32" | "int32"
+    readonly shape: readonly number[]
+  }[]
+  readonly output: string
+  readonly call: (...inputs: Tensor[]) => Tensor
+  readonly metadata: ReadonlyMap<string, string>
+}
+
+/** A recipe with its options filled in. Building it makes the model; the data are read only when asked for. */
+export interface Experiment {
+  /** Everything that is trained and saved, by PyTorch's names. */
+  readonly variables: ReadonlyMap<string, Variable>
+  readonly objective: Objective
+  readonly optimizer: Optimizer
+  readonly ema: EmaDecay | null
+  data(): Promise<Dataset>
+  /** Network evaluations of a sampler where none are asked for. */
+  defaultSteps(sampler: SampleRequest["sampler"]): number
+  sample(request: SampleRequest): AsyncGenerator<SampleStep>
+  /** How many samples a preview shows. */
+  readonly previewCount: number
+  /** Samples as one picture. */
+  picture(samples: SampleStep["x"]): Raster
+  readonly exported: Exported
+}
+
+/** One dataset and one model, ready to train. */
+export interface Recipe<S extends z.ZodObject = z.ZodObject> {
+  readonly name: string
+  /** One line for people who choose. */
+  readonly doc: string
+  readonly options: S
+  build(options: z.output<S> & CommonOptions): Experiment
+}
