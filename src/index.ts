@@ -12,6 +12,7 @@ export {
 } from "./engine/array.ts"
 export { type Compiled, type CompileOptions, compile } from "./engine/compile.ts"
 export { arange, filled, lowerTriangle, oneHot, randomInteger, randomNormal, randomUniform } from "./engine/create.ts"
+export { type ExportOptions, exportOnnx } from "./engine/export.ts"
 export { elu, gelu, leakyRelu, mish, silu } from "./engine/fused/activation.ts"
 export { attention, linear } from "./engine/fused/attention.ts"
 export { batchNorm, groupNorm, layerNorm } from "./engine/fused/normalize.ts"

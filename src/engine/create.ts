@@ -3,7 +3,8 @@ import { type Dtype, fromNumbers, sizeOf } from "./array.ts"
 import { makeNode } from "./graph.ts"
 import { equal, minimum } from "./ops/elementwise.ts"
 import { type Distribution, random as randomOp } from "./ops/leaf.ts"
-import { UsageError } from "./shape.ts"
+import { cumSum } from "./ops/reduce.ts"
+import { isSymbolic, UsageError } from "./shape.ts"
 import { constant, Tensor } from "./tensor.ts"
 
 let made = 0
@@ -37,6 +38,7 @@ export function filled(shape: readonly number[], value: number, dtype: Dtype = "
 
 /** The numbers `0, 1, ..., n - 1`. */
 export function arange(n: number, dtype: Dtype = "int32"): Tensor {
+  if (isSymbolic(n)) return cumSum(filled([n], 1, dtype), 0).sub(1)
   return constant(
     fromNumbers(
       dtype,

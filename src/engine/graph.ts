@@ -65,12 +65,12 @@ export interface Emitter {
   ): string[]
   /** Name of a constant. */
   constant(array: NdArray): string
-  /** Name of an int64 vector constant. */
+  /** Name of an int64 vector; sizes and positions in it may be symbolic, and are then computed at each run. */
   ints(values: readonly number[]): string
+  /** `Reshape` to a shape that may have symbolic sizes. */
+  reshape(input: string, shape: readonly number[]): string
   /** Name of a scalar constant of the given dtype. */
   scalar(dtype: Dtype, value: number): string
-  /** Name of an int64 vector that holds a shape, which may have symbolic sizes. */
-  shape(shape: readonly number[]): string
 }
 
 /** A node being read from an ONNX file. */

@@ -3,7 +3,7 @@ import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
 import type { Attribute, Emitter, Node, Op, Spec, Value } from "./graph.ts"
 import { topological } from "./graph.ts"
 import type { AttributeValue, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
-import { batchSize, isSymbolic, UsageError } from "./shape.ts"
+import { batchSize, formatSize, isSymbolic, isTracked, UsageError } from "./shape.ts"
 import type { Variable } from "./tensor.ts"
 import { type Graph, roots } from "./trace.ts"
 
@@ -54,7 +54,11 @@ const batchName = "batch"
 /** Writes a graph without fused ops that the device does not know. */
 export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
   const { layouts = [], initializers = new Map(), device } = options
-  const writer = new Writer()
+  const writer = new Writer([
+    ...(options.inputNames ?? []),
+    ...(options.outputNames ?? []),
+    ...[...initializers.values()].map((i) => i.name),
+  ])
   const names = new Map<Value, string>()
   const randoms = new Map<Value, string>()
   const stateInputs = new Map<Layout, string>()
@@ -133,8 +137,9 @@ function attribute(value: Attribute): AttributeValue {
   return Array.isArray(value) ? { ints: value as readonly number[] } : (value as AttributeValue)
 }
 
-const dims = (shape: readonly number[]): (number | string)[] =>
-  shape.map((n) => (n === batchSize ? batchName : isSymbolic(n) ? `${n / batchSize}*${batchName}` : n))
+function dims(shape: readonly number[]): (number | string)[] {
+  return shape.map((n) => (n === batchSize ? batchName : isSymbolic(n) ? `${n / batchSize}*${batchName}` : n))
+}
 
 /** Collects nodes and constants; equal ones are written once. */
 class Writer implements Emitter {
@@ -148,7 +153,22 @@ class Writer implements Emitter {
   readonly #written = new Map<string, string[]>()
   readonly #constants = new Map<string, string>()
   readonly #domains = new Set<string>()
+  readonly #computed = new Set<string>()
+  readonly #renamed = new Map<string, string>()
+  readonly #reserved: ReadonlySet<string>
   #count = 0
+
+  /** Names the caller has given are not used for anything else. */
+  constructor(reserved: readonly string[]) {
+    this.#reserved = new Set(reserved)
+  }
+
+  #name(prefix: string): string {
+    for (;;) {
+      const name = `${prefix}${this.#count++}`
+      if (!this.#reserved.has(name)) return name
+    }
+  }
 
   node(
     type: string,
@@ -169,8 +189,15 @@ class Writer implements Emitter {
     const key = `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}`
     const before = this.#written.get(key)
     if (before !== undefined) return before
-    const id = this.#count++
-    const outputs = Array.from({ length: count }, (_, i) => (count === 1 ? `v${id}` : `v${id}.${i}`))
+    const written = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, attribute(v)]))
+    for (const value of Object.values(written)) {
+      // Attributes are fixed in the file.
+      const sizes = "ints" in value ? value.ints : "int" in value ? [value.int] : []
+      for (const n of sizes) if (isSymbolic(n) || !isTracked(n)) this.#refuse(n, type)
+    }
+    const id = this.#count
+    const outputs = Array.from({ length: count }, () => this.#name("v"))
+    for (const name of outputs) this.#computed.add(name)
     this.#domains.add(domain)
     this.#nodes.push({
       name: `${this.scope}/${type}.${id}`,
@@ -178,7 +205,7 @@ class Writer implements Emitter {
       domain,
       inputs,
       outputs,
-      attributes: Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, attribute(v)])),
+      attributes: written,
     })
     this.#written.set(key, outputs)
     return outputs
@@ -188,31 +215,50 @@ class Writer implements Emitter {
     const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]${value.data.join(",")}` : undefined
     const before = key === undefined ? undefined : this.#constants.get(key)
     if (before !== undefined) return before
-    const name = this.initializer(`c${this.#count++}`, value)
+    const name = this.initializer(this.#name("c"), value)
     if (key !== undefined) this.#constants.set(key, name)
     return name
   }
 
   ints(values: readonly number[]): string {
-    const clamped = values.map((v) => (v === Number.MIN_SAFE_INTEGER ? -(2n ** 62n) : BigInt(v)))
-    return this.constant(array("int64", [values.length], BigInt64Array.from(clamped)))
+    const isFar = (v: number): boolean => Math.abs(v) === Number.MAX_SAFE_INTEGER
+    for (const v of values) if (!isFar(v) && !isTracked(v)) this.#refuse(v, "a shape")
+    if (values.some(isSymbolic)) return this.#atRun(values)
+    const numbers = values.map((v) => (isFar(v) ? BigInt(Math.sign(v)) << 62n : BigInt(v)))
+    return this.constant(array("int64", [values.length], BigInt64Array.from(numbers)))
+  }
+
+  /** A vector with multiples of the batch in it, computed from the shape of an input. */
+  #atRun(values: readonly number[]): string {
+    const source = this.#inputs.find((i) => i.shape?.includes(batchName))
+    if (source === undefined) {
+      throw new UsageError(
+        `${this.scope}: a symbolic batch size is used, but no input has an axis of it; use batchSize in the spec of one`,
+      )
+    }
+    const axis = source.shape!.indexOf(batchName)
+    const batch = this.node("Shape", [source.name], { start: axis, end: axis + 1 })
+    const parts = values.map((n) => {
+      if (!isSymbolic(n)) return this.ints([n])
+      return n === batchSize ? batch : this.node("Mul", [batch, this.ints([n / batchSize])])
+    })
+    return parts.length === 1 ? parts[0] : this.node("Concat", parts, { axis: 0 })
+  }
+
+  #refuse(size: number, what: string): never {
+    throw new UsageError(
+      `${this.scope}: ${what} needs the size ${formatSize(size)}, which cannot be written for every batch size; fix the batch size in the specs`,
+    )
   }
 
   scalar(dtype: Dtype, value: number): string {
     return this.constant(fromNumbers(dtype, [], [value]))
   }
 
-  shape(shape: readonly number[]): string {
-    if (!shape.some(isSymbolic)) return this.ints(shape)
-    const source = this.#inputs.find((i) => i.shape?.includes(batchName))
-    if (source === undefined) throw new Error("lower: a symbolic size without an input that has it")
-    const axis = source.shape!.indexOf(batchName)
-    const batch = this.node("Shape", [source.name], { start: axis, end: axis + 1 })
-    const parts = shape.map((n) => {
-      if (!isSymbolic(n)) return this.ints([n])
-      return n === batchSize ? batch : this.node("Mul", [batch, this.ints([n / batchSize])])
-    })
-    return parts.length === 1 ? parts[0] : this.node("Concat", parts, { axis: 0 })
+  reshape(input: string, shape: readonly number[]): string {
+    // -1 asks the runtime for what is left, so one unknown size needs no computation.
+    const single = shape.filter(isSymbolic).length === 1
+    return this.node("Reshape", [input, this.ints(single ? shape.map((n) => (isSymbolic(n) ? -1 : n)) : shape)])
   }
 
   input(name: string, { dtype, shape }: Spec): string {
@@ -227,15 +273,17 @@ class Writer implements Emitter {
 
   /** Says what is known of a value, for people who read the file and for shape inference. */
   describe(name: string, { dtype, shape }: Spec): void {
-    if (name.startsWith("v")) this.#values.set(name, { name, dtype, shape: dims(shape) })
+    for (const n of shape) if (!isTracked(n)) this.#refuse(n, "the result")
+    if (this.#computed.has(name)) this.#values.set(name, { name, dtype, shape: dims(shape) })
   }
 
   /** Makes a value an output. One that is an input, a constant or an output already gets a node of its own. */
   output(name: string, { dtype, shape }: Spec, as?: string): string {
-    const taken = !name.startsWith("v") || as !== undefined || this.#outputs.some((o) => o.name === name)
-    let at = name
-    if (taken) {
-      at = as ?? `y${this.#count++}`
+    let at = as ?? name
+    if (this.#computed.has(name) && !this.#renamed.has(name) && !this.#outputs.some((o) => o.name === name)) {
+      if (as !== undefined) this.#renamed.set(name, as)
+    } else {
+      at = as ?? this.#name("y")
       this.#nodes.push({
         name: `output/${at}`,
         type: "Identity",
@@ -245,17 +293,18 @@ class Writer implements Emitter {
         attributes: {},
       })
     }
-    this.#values.delete(at)
+    this.#values.delete(name)
     this.#outputs.push({ name: at, dtype, shape: dims(shape) })
     return at
   }
 
   model(metadata: ReadonlyMap<string, string> = new Map()): OnnxModel {
     const extra = [...this.#domains].filter((d) => d !== "").map((d) => [d, 1] as const)
+    const renamed = (names: readonly string[]): string[] => names.map((n) => this.#renamed.get(n) ?? n)
     return {
       graph: {
         name: "tweedie",
-        nodes: this.#nodes,
+        nodes: this.#nodes.map((n) => ({ ...n, inputs: renamed(n.inputs), outputs: renamed(n.outputs) })),
         initializers: this.#initializers,
         inputs: this.#inputs,
         outputs: this.#outputs,

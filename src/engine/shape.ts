@@ -6,18 +6,67 @@
  */
 export const batchSize: number = 2 ** 31 - 1
 
+/** A second such prime: a program traced with the one and with the other must differ in nothing else. */
+export const otherBatchSize: number = 2 ** 30 + 3
+
+/** The prime that a symbolic size is a multiple of; 0 for all other sizes. */
+function unitOf(size: number): number {
+  if (size === 0) return 0
+  return size % batchSize === 0 ? batchSize : size % otherBatchSize === 0 ? otherBatchSize : 0
+}
+
 /** Whether a size stands for the symbolic batch or a multiple of it. */
 export function isSymbolic(size: number): boolean {
-  return size !== 0 && size % batchSize === 0
+  return unitOf(size) !== 0
+}
+
+/** Real sizes stay below this; what lies above without being symbolic came of the batch in a way that is not tracked. */
+const largest = 2 ** 30
+
+/** Whether a number that came of sizes is one that any batch size can be put into: plain, or a multiple of the batch. */
+export function isTracked(size: number): boolean {
+  return isSymbolic(size) ? Number.isSafeInteger(size) : Math.abs(size) < largest
+}
+
+/** The size for a batch of `batch` samples. */
+export function sizeAt(size: number, batch: number): number {
+  const whole = Math.round(size / batchSize)
+  return whole * batch + (size - whole * batchSize)
+}
+
+/** Size as people read it: `8`, `batch`, `2*batch`; also what is not tracked: `batch-1`. */
+export function formatSize(size: number): string {
+  if (Math.abs(size) < largest || !Number.isSafeInteger(size)) return String(size)
+  const unit = unitOf(size) || batchSize
+  const whole = Math.round(size / unit)
+  const rest = size - whole * unit
+  const batches = whole === 1 ? "batch" : `${whole}*batch`
+  return rest === 0 ? batches : `${batches}${rest > 0 ? "+" : ""}${rest}`
 }
 
 /** Shape as people read it: `[8, 3, 32, 32]`, `[batch, 4]`. */
 export function formatShape(shape: readonly number[]): string {
-  const words = shape.map((n) => {
-    if (!isSymbolic(n)) return String(n)
-    return n === batchSize ? "batch" : `${n / batchSize}*batch`
-  })
-  return `[${words.join(", ")}]`
+  return `[${shape.map(formatSize).join(", ")}]`
+}
+
+/** A product of sizes as `unit ** batches * rest`, exact where the number itself would not be. */
+export interface Elements {
+  readonly unit: number
+  readonly batches: number
+  readonly rest: number
+}
+
+/** How many elements an array of the given shape has. */
+export function elementsOf(shape: readonly number[]): Elements {
+  let [unit, batches, rest] = [batchSize, 0, 1]
+  for (const n of shape) {
+    const own = unitOf(n)
+    rest *= own === 0 ? n : n / own
+    if (own === 0) continue
+    unit = own
+    batches++
+  }
+  return rest === 0 ? { unit, batches: 0, rest } : { unit, batches, rest }
 }
 
 /** An error in the use of an op or layer. Its message ends with the line of the caller's code that is at fault. */

@@ -59,7 +59,8 @@ function substituted(graph: Graph, replace: (variable: Variable) => Variable): G
   }
 }
 
-function isSpec(x: unknown): x is Spec {
+/** Whether a leaf of a tree is a spec. */
+export function isSpec(x: unknown): x is Spec {
   return typeof x === "object" && x !== null && "dtype" in x && Array.isArray((x as Spec).shape)
 }
 

@@ -145,7 +145,7 @@ const convKernelOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>({
     if (spatial.length === 2 && a.groups === 1 && a.dilations[1] === 1) {
       // The batch is the reduced channel, the output gradient the kernel, and (column, channel) one merged axis.
       const flat = emit.node("Transpose", [cropped], { perm: [0, 2, 3, 1] })
-      const merged = emit.node("Reshape", [flat, emit.ints([1, batch, size[0], size[1] * channels])])
+      const merged = emit.reshape(flat, [1, batch, size[0], size[1] * channels])
       const y = emit.node("Conv", [merged, kernels], {
         dilations: [a.strides[0], a.strides[1] * channels],
         strides: [a.dilations[0], 1],
@@ -158,9 +158,9 @@ const convKernelOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>({
       ])
     }
     const perGroup = channels / a.groups
-    const grouped = emit.node("Reshape", [cropped, emit.ints([batch, a.groups, perGroup, sizeOf(size)])])
+    const grouped = emit.reshape(cropped, [batch, a.groups, perGroup, sizeOf(size)])
     const turned = emit.node("Transpose", [grouped], { perm: [2, 1, 0, 3] })
-    const images = emit.node("Reshape", [turned, emit.ints([perGroup, a.groups * batch, ...size])])
+    const images = emit.reshape(turned, [perGroup, a.groups * batch, ...size])
     const y = emit.node("Conv", [images, kernels], {
       dilations: a.strides,
       strides: a.dilations,

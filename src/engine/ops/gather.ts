@@ -89,7 +89,7 @@ const scatterOp: Op<Into> = primitive<Into>({
 })
 
 function zerosLike(emit: Emitter, { dtype, shape }: Spec): string {
-  return emit.node("Expand", [emit.scalar(dtype, 0), emit.shape(shape)])
+  return emit.node("Expand", [emit.scalar(dtype, 0), emit.ints(shape)])
 }
 
 /**

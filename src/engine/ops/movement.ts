@@ -4,8 +4,12 @@ import { apply, expectDtype, makeNode, type Op, primitive } from "../graph.ts"
 import {
   broadcastShapes,
   broadcastStrides,
+  type Elements,
+  elementsOf,
   formatShape,
+  formatSize,
   isSymbolic,
+  isTracked,
   normalizeAxis,
   sameShape,
   stridesOf,
@@ -22,23 +26,16 @@ const reshapeOp: Op<Shaped> = primitive<Shaped>({
   name: "reshape",
   doc: "the same elements in row-major order under another shape",
   spec: ([x], { shape }) => {
-    if (sizeOf(x.shape) !== sizeOf(shape)) {
+    const [from, to] = [elementsOf(x.shape), elementsOf(shape)]
+    if (from.batches !== to.batches || from.rest !== to.rest) {
       throw new UsageError(
-        `reshape: ${formatShape(x.shape)} holds ${sizeOf(x.shape)} elements, ${formatShape(shape)} holds ${sizeOf(shape)}`,
+        `reshape: ${formatShape(x.shape)} holds ${formatElements(from)} elements, ${formatShape(shape)} holds ${formatElements(to)}`,
       )
     }
     return { dtype: x.dtype, shape }
   },
   grad: (g, [x]) => [g.reshape(x.shape)],
-  onnx: (emit, [x], node) => {
-    const { shape } = node.attrs
-    const symbolic = shape.filter(isSymbolic).length
-    // -1 asks the runtime for what is left, so one unknown size needs no computation.
-    return emit.node("Reshape", [
-      x,
-      symbolic === 1 ? emit.ints(shape.map((n) => (isSymbolic(n) ? -1 : n))) : emit.shape(shape),
-    ])
-  },
+  onnx: (emit, [x], node) => emit.reshape(x, node.attrs.shape),
   host: ([x]) => x,
   simplify: (node) => {
     const [x] = node.inputs
@@ -48,17 +45,24 @@ const reshapeOp: Op<Shaped> = primitive<Shaped>({
   },
 })
 
+function formatElements({ batches, rest }: Elements): string {
+  return [...(rest === 1 && batches > 0 ? [] : [rest]), ...new Array<string>(batches).fill("batch")].join("*")
+}
+
 /** The same elements under another shape; one size may be -1 and is worked out. */
 export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const unknown = shape.indexOf(-1)
   let target = shape
   if (unknown >= 0) {
-    const known = shape.reduce((n, d, i) => (i === unknown ? n : n * d), 1)
-    const size = sizeOf(x.shape)
-    if (shape.indexOf(-1, unknown + 1) >= 0 || known <= 0 || size % known !== 0) {
-      throw new UsageError(`reshape: cannot work out -1 in [${shape.join(", ")}] for ${formatShape(x.shape)}`)
+    const known = elementsOf(shape.filter((_, i) => i !== unknown))
+    const whole = elementsOf(x.shape)
+    const rest = whole.rest / known.rest
+    const batches = whole.batches - known.batches
+    const left = batches === 1 ? rest * whole.unit : rest
+    if (!(Number.isSafeInteger(left) && left >= 0 && (batches === 0 || batches === 1))) {
+      throw new UsageError(`reshape: cannot work out -1 in ${formatShape(shape)} for ${formatShape(x.shape)}`)
     }
-    target = shape.map((d, i) => (i === unknown ? size / known : d))
+    target = shape.map((d, i) => (i === unknown ? left : d))
   }
   return sameShape(x.shape, target) ? x : apply(reshapeOp, [x], { shape: target })
 }
@@ -117,7 +121,7 @@ const broadcastOp = primitive<Shaped>({
     const { shape } = node.attrs
     const lead = shape.length - from.length
     // A size of 1 keeps the input's own: so an unknown size that is already there need not be computed.
-    return emit.node("Expand", [x, emit.shape(shape.map((n, i) => (isSymbolic(n) && from[i - lead] === n ? 1 : n)))])
+    return emit.node("Expand", [x, emit.ints(shape.map((n, i) => (isSymbolic(n) && from[i - lead] === n ? 1 : n)))])
   },
   host: ([x], node) => {
     const { shape } = node.attrs
@@ -160,9 +164,18 @@ const sliceOp = primitive<Ranges>({
     const axes = shape.map((_, i) => i).filter((i) => !(starts[i] === 0 && ends[i] === shape[i] && steps[i] === 1))
     if (axes.length === 0) return x
     const pick = (list: readonly number[]): string => emit.ints(axes.map((i) => list[i]))
-    // Going backwards past the first element is written as a very negative end.
-    const stops = ends.map((e, i) => (steps[i] < 0 && e < 0 ? Number.MIN_SAFE_INTEGER : e))
-    return emit.node("Slice", [x, pick(starts), pick(stops), emit.ints(axes), pick(steps)])
+    // Going backwards past the first element is written as a very negative end, the end of an unknown size as a large one.
+    const stops = ends.map((e, i) => {
+      if (steps[i] < 0 && e < 0) return Number.MIN_SAFE_INTEGER
+      return isSymbolic(shape[i]) && e === shape[i] ? Number.MAX_SAFE_INTEGER : fromEnd(e, shape[i])
+    })
+    return emit.node("Slice", [
+      x,
+      pick(starts.map((s, i) => fromEnd(s, shape[i]))),
+      pick(stops),
+      emit.ints(axes),
+      pick(steps),
+    ])
   },
   host: ([x], node) => {
     const { starts, steps } = node.attrs
@@ -180,6 +193,11 @@ const sliceOp = primitive<Ranges>({
     return out
   },
 })
+
+/** A position near the end of a symbolic size, counted from there. */
+function fromEnd(position: number, size: number): number {
+  return isSymbolic(size) && !isTracked(position) ? position - size : position
+}
 
 /** Part of an axis: from `start` (0) to `end` (the size), negative positions counting from the back; or one step size. */
 export type Range = readonly [start?: number | null, end?: number | null, step?: number]
@@ -205,6 +223,12 @@ export function slice(x: Tensor, ranges: readonly (Range | null)[]): Tensor {
     starts.push(start === undefined || start === null ? (step > 0 ? 0 : n - 1) : clamp(from(start)))
     ends.push(end === undefined || end === null ? (step > 0 ? n : -1) : clamp(from(end)))
     steps.push(step)
+    for (const at of isSymbolic(n) ? [starts[axis], ends[axis]] : []) {
+      if (isSymbolic(at) || Math.abs(at) <= 1 || at === n - 1) continue
+      throw new UsageError(
+        `slice: position ${formatSize(at)} of axis ${axis} of ${formatShape(x.shape)} is not there in a small batch; fix the batch size`,
+      )
+    }
   }
   const attrs = { starts, ends, steps }
   if (sameShape(sliced(x.shape, attrs), x.shape) && steps.every((s) => s === 1)) return x
@@ -247,11 +271,10 @@ const unsliceOp = primitive<Ranges & Shaped>({
       // Zeros between the elements: give each its own axis, pad that, and merge the two.
       const before = sizes.slice(0, i)
       const after = sizes.slice(i + 1)
-      const flat = (list: readonly number[]): string => emit.ints([sizeOf(before), ...list, sizeOf(after)])
-      at = emit.node("Reshape", [at, flat([sizes[i], 1])])
+      at = emit.reshape(at, [sizeOf(before), sizes[i], 1, sizeOf(after)])
       at = emit.node("Pad", [at, emit.ints([0, 0, 0, 0, 0, 0, gap, 0]), emit.scalar(dtype, 0)])
       sizes[i] = sizes[i] * (gap + 1)
-      at = emit.node("Reshape", [at, emit.ints(sizes)])
+      at = emit.reshape(at, sizes)
     }
     const low = starts.map((s, i) => (steps[i] < 0 && small[i] > 0 ? s + (small[i] - 1) * steps[i] : s))
     // The padding that leaves too many zeros behind the last element is negative: ONNX crops there.

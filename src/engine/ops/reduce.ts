@@ -13,7 +13,7 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { equal } from "./elementwise.ts"
+import { equal, type Operand } from "./elementwise.ts"
 
 interface Axes {
   readonly axes: readonly number[]
@@ -32,7 +32,7 @@ function reduction(
   initial: number,
   step: (total: number, x: number) => number,
   finish: (total: number, count: number) => number,
-  grad: (g: Tensor, x: Tensor, y: Tensor, count: number) => Tensor,
+  grad: (g: Tensor, x: Tensor, y: Tensor, count: Operand) => Tensor,
 ): Op<Axes> {
   const name = onnxType[0].toLowerCase() + onnxType.slice(1)
   return primitive<Axes>({
@@ -44,7 +44,7 @@ function reduction(
     }),
     grad: (g, [x], y, { axes }) => {
       const kept = reduceShape(x.shape, axes, true)
-      return [grad(g.reshape(kept), x, y.reshape(kept), sizeOf(axes.map((a) => x.shape[a])))]
+      return [grad(g.reshape(kept), x, y.reshape(kept), countOf(x, axes))]
     },
     onnx: (emit, [x], node) =>
       node.attrs.axes.length === 0
@@ -62,6 +62,12 @@ function reduction(
   })
 }
 
+/** Number of elements that meet in a reduction; counted at each run where an axis is symbolic. */
+function countOf(x: Tensor, axes: readonly number[]): Operand {
+  const sizes = axes.map((a) => x.shape[a])
+  return sizes.some(isSymbolic) ? sum(x.like(1).broadcastTo(sizes)) : sizeOf(sizes)
+}
+
 const itself = (total: number): number => total
 const sumOp: Op<Axes> = reduction(
   "ReduceSum",
@@ -77,11 +83,7 @@ const meanOp = reduction(
   0,
   (a, x) => a + x,
   (a, n) => a / n,
-  (g, x, _, n) => {
-    // The mean over the unknown batch axis cannot be divided by a number that is not there yet.
-    if (isSymbolic(n)) throw new UsageError("mean: the gradient over a symbolic batch axis needs a known batch size")
-    return g.mul(1 / n).broadcastTo(x.shape)
-  },
+  (g, x, _, n) => (typeof n === "number" ? g.mul(1 / n) : g.div(n)).broadcastTo(x.shape),
 )
 const maxOp = reduction(
   "ReduceMax",
@@ -159,8 +161,8 @@ export function variance(x: Tensor, { ddof = 0, ...options }: ReduceOptions & { 
   const centred = x.sub(mean(x, { ...options, keepDims: true }))
   const v = mean(centred.mul(centred), options)
   if (ddof === 0) return v
-  const n = sizeOf(normalizeAxes("variance", options.axes, x.shape.length).map((a) => x.shape[a]))
-  return v.mul(n / (n - ddof))
+  const n = countOf(x, normalizeAxes("variance", options.axes, x.shape.length))
+  return v.mul(typeof n === "number" ? n / (n - ddof) : n.div(n.sub(ddof)))
 }
 
 /** The inverse of broadcasting: g summed over the axes along which `shape` was repeated. */
