@@ -37,7 +37,7 @@ export interface Exported {
   }[]
   readonly output: string
   readonly call: (...inputs: Tensor[]) => Tensor
-  readonly metadata: ReadonlyMap<string, string>
+  readonly metadata: Readonly<Record<string, string>>
 }
 
 /** A recipe with its options filled in. Building it makes the model; the data are read only when asked for. */

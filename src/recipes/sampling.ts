@@ -23,13 +23,13 @@ export function exportedDenoiser(model: Denoiser, recipe: string): Exported {
     ],
     output: model.predict,
     call: (x: Tensor, t: Tensor) => model.network.forward(x, t),
-    metadata: new Map([
-      ["tweedie.recipe", recipe],
-      ["tweedie.predict", model.predict],
-      ["tweedie.schedule", name],
-      ["tweedie.steps", String(steps)],
-      ["tweedie.time", "t counts from 0 to steps - 1; alpha_bar[t] is that of time t"],
-      ["tweedie.alpha_bar", JSON.stringify([...alphaBar.slice(1)].map((a) => Number(a.toPrecision(12))))],
-    ]),
+    metadata: {
+      "tweedie.recipe": recipe,
+      "tweedie.predict": model.predict,
+      "tweedie.schedule": name,
+      "tweedie.steps": String(steps),
+      "tweedie.time": "t counts from 0 to steps - 1; alpha_bar[t] is that of time t",
+      "tweedie.alpha_bar": JSON.stringify([...alphaBar.slice(1)].map((a) => Number(a.toPrecision(12)))),
+    },
   }
 }
