@@ -10,7 +10,7 @@ import { loader, mnist } from "../../dist/data/index.js"
 import { last } from "../../dist/diffusion/index.js"
 import { compile, gather, logSoftmax, maxPool2d, oneHot, relu, softmax } from "../../dist/index.js"
 import { readSafetensors, writeFileAtomic, writeSafetensors } from "../../dist/io/index.js"
-import { eigh, matmul } from "../../dist/linalg/index.js"
+import { eigh } from "../../dist/linalg/eigh.js"
 import { Conv2d, dropout, Linear, loadStateDict, seeded, stateDict, variables } from "../../dist/nn/index.js"
 import { adamW, lrCosine } from "../../dist/optim/index.js"
 import { train } from "../../dist/train/index.js"
@@ -115,6 +115,13 @@ function moments(list) {
   }
   return { mean, covariance: { dtype: "float64", shape: [d, d], data: covariance } }
 }
+function product(a, b, d) {
+  const out = new Float64Array(d * d)
+  for (let i = 0; i < d; i++) {
+    for (let k = 0; k < d; k++) for (let j = 0; j < d; j++) out[i * d + j] += a[i * d + k] * b[k * d + j]
+  }
+  return out
+}
 /** Squared Frechet distance |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2). */
 function frechet(a, b) {
   const d = a.mean.length
@@ -124,21 +131,18 @@ function frechet(a, b) {
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < d; j++) {
       for (let k = 0; k < d; k++)
-        root[i * d + j] += v[i * d + k] * Math.sqrt(Math.max(0, (values.data ?? values)[k])) * v[j * d + k]
+        root[i * d + j] += v[i * d + k] * Math.sqrt(Math.max(0, values.data[k])) * v[j * d + k]
     }
   }
-  const r = { dtype: "float64", shape: [d, d], data: root }
-  const inner = matmul(matmul(r, b.covariance), r)
+  const inner = product(product(root, b.covariance.data, d), root, d)
   for (let i = 0; i < d; i++) {
-    for (let j = 0; j < i; j++) {
-      inner.data[i * d + j] = inner.data[j * d + i] = (inner.data[i * d + j] + inner.data[j * d + i]) / 2
-    }
+    for (let j = 0; j < i; j++) inner[i * d + j] = inner[j * d + i] = (inner[i * d + j] + inner[j * d + i]) / 2
   }
-  const spectrum = eigh(inner).values
+  const spectrum = eigh({ dtype: "float64", shape: [d, d], data: inner }).values
   let total = 0
   for (let i = 0; i < d; i++) {
     total += (a.mean[i] - b.mean[i]) ** 2 + a.covariance.data[i * d + i] + b.covariance.data[i * d + i]
-    total -= 2 * Math.sqrt(Math.max(0, (spectrum.data ?? spectrum)[i]))
+    total -= 2 * Math.sqrt(Math.max(0, spectrum.data[i]))
   }
   return total
 }
