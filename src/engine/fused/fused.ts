@@ -1,5 +1,5 @@
 /** Fused ops: names for compositions. Shape, gradient, lowering and value all come from the composition itself. */
-import { applyAll, type Differentiate, floats, type GradientSite, type Op, type Spec } from "../graph.ts"
+import { applyAll, type Differentiate, floats, type GradientSite, type Op, rewrite, type Spec } from "../graph.ts"
 import { placeholder, type Tensor } from "../tensor.ts"
 
 type Expand<A extends object> = (inputs: readonly Tensor[], attrs: A) => Tensor | readonly Tensor[]
@@ -45,12 +45,19 @@ interface GradientAttrs<A> {
 
 function gradientOf<A extends object>(op: Op<A>, differentiate: Differentiate): Op<GradientAttrs<A>> {
   return fused(`${op.name}.grad`, `gradient of ${op.name}`, (all, { attrs, inputs, seeded, live }) => {
-    const xs = all.slice(0, inputs)
-    const seeds = all.slice(inputs)
-    let next = 0
-    const weights = seeded.map((has) => (has ? seeds[next++] : null))
+    // One input may have been computed from another, which is nobody's business here: each has a stand-in.
+    const stands = standIns(all.map((t) => t.value.spec))
+    const xs = stands.slice(0, inputs)
+    let next = inputs
+    const weights = seeded.map((has) => (has ? stands[next++] : null))
     const grads = differentiate(op.expand!(xs, attrs), weights, xs)
-    return live.map((i) => grads[i]!)
+    const actual = new Map(stands.map((t, i) => [t.value.node, [all[i].value]]))
+    const results = live.map((i) => grads[i]!)
+    const done = rewrite(
+      results.map((t) => t.value),
+      (node) => actual.get(node),
+    )
+    return results.map((t) => t.derive(done.get(t.value)!))
   })
 }
 
