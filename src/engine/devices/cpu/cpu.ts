@@ -10,8 +10,15 @@ import { convCompositions } from "./convolve.ts"
 import { place, type Rule } from "./layout.ts"
 import { normCompositions, normRules } from "./norm.ts"
 import { foldSums } from "./sum.ts"
+import { upsampleCompositions, upsampleRules } from "./upsample.ts"
 
-const rules: ReadonlyMap<string, Rule> = new Map([...blindRules, ...convRules, ...normRules, ...activationRules])
+const rules: ReadonlyMap<string, Rule> = new Map([
+  ...blindRules,
+  ...convRules,
+  ...normRules,
+  ...activationRules,
+  ...upsampleRules,
+])
 
 function arrangement(blocks: Blocks, block: number): Arrangement {
   return {
@@ -28,6 +35,7 @@ export function cpu(block: number): Device {
     ...convCompositions(block),
     ...normCompositions,
     ...activationCompositions,
+    ...upsampleCompositions(block),
   ])
   return {
     name: "cpu",
