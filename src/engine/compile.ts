@@ -1,6 +1,7 @@
 /** A traced function as an ordinary asynchronous one: trace, simplify, lower, load once per input spec, then run. */
 import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } from "./array.ts"
 import { chosenDevice } from "./devices/choose.ts"
+import type { Device } from "./devices/device.ts"
 import { joinUpdates } from "./devices/updates.ts"
 import type { Spec, Value } from "./graph.ts"
 import { type Lowered, lower } from "./lower.ts"
@@ -50,6 +51,8 @@ export interface Compiled<A extends readonly unknown[], R> {
 
 interface Loaded {
   readonly session: number
+  /** The device that runs what this program's guard refuses. */
+  readonly careful: Device | undefined
   readonly graph: Graph
   readonly lowered: Lowered
   readonly result: unknown
@@ -72,18 +75,19 @@ export function compile<A extends readonly unknown[], R>(
   const key = keyOf(seed)
   const loaded = new Map<string, Promise<Loaded>>()
 
-  const load = async (specs: readonly Tree<Spec>[]): Promise<Loaded> => {
+  const load = async (specs: readonly Tree<Spec>[], given?: Device): Promise<Loaded> => {
     const { graph: traced, result } = trace(fn as never, specs, options)
-    const device = await chosenDevice()
-    const { graph: adapted, arrangements } = device.adapt(simplify(traced, device.compositions), arrangementOf)
-    const { graph, together } = joinUpdates(adapted, placeOf)
+    const device = given ?? (await chosenDevice())
+    const adapted = device.adapt(simplify(traced, device.compositions), arrangementOf)
+    const { isGuarded, arrangements } = adapted
+    const { graph, together } = joinUpdates(adapted.graph, placeOf)
     const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), together, arrangements) })
     const session = sessions++
     await theRoom().load(session, writeModel(lowered.model), {
       threads: engineOptions().threads,
       ...(profile !== undefined && { profile }),
     })
-    return { session, graph, lowered, result }
+    return { session, careful: isGuarded ? device.careful : undefined, graph, lowered, result }
   }
 
   const compiled = async (...inputs: readonly unknown[]): Promise<Fetch<R>> => {
@@ -97,7 +101,30 @@ export function compile<A extends readonly unknown[], R>(
       ready.catch(() => loaded.delete(id))
     }
     const run = compiled.runs++
-    const { session, graph, lowered, result } = await ready
+    const program = await ready
+    const outputs = (await execute(program, arrays, run)) ?? (await again(id, specs, program, arrays, run))
+    let next = 0
+    return mapTree(program.result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
+  }
+
+  /** Runs what the guard of a program refused: these numbers are none that it is exact for. From now on another runs. */
+  const again = async (
+    id: string,
+    specs: readonly Tree<Spec>[],
+    refused: Loaded,
+    arrays: readonly NdArray[],
+    run: number,
+  ): Promise<NdArray[]> => {
+    if ((await loaded.get(id)) === refused) {
+      loaded.set(id, load(specs, refused.careful))
+      await theRoom().release(refused.session)
+    }
+    return (await execute(await loaded.get(id)!, arrays, run))!
+  }
+
+  /** One run: what the program gives, or `undefined` where its guard refused. */
+  const execute = async (program: Loaded, arrays: readonly NdArray[], run: number): Promise<NdArray[] | undefined> => {
+    const { session, graph, lowered, careful } = program
     const feeds: Record<string, NdArray> = {}
     for (const [i, name] of lowered.inputs.entries()) feeds[name] = arrays[i]
     for (const [i, leaf] of randomsOf(graph).entries())
@@ -110,11 +137,11 @@ export function compile<A extends readonly unknown[], R>(
       feeds,
       reads: Object.fromEntries([...stateInputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
       writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
-      fetches: lowered.outputs,
+      fetches: careful === undefined ? lowered.outputs : lowered.outputs.slice(0, -1),
+      guard: careful === undefined ? undefined : lowered.outputs.at(-1),
     })
-    for (const layout of stateOutputs.keys()) written(layout)
-    let next = 0
-    return mapTree(result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
+    if (outputs !== undefined) for (const layout of stateOutputs.keys()) written(layout)
+    return outputs
   }
   compiled.runs = 0
   compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, options).graph)

@@ -19,12 +19,15 @@ export interface RunRequest {
   /** Output name to buffer. */
   readonly writes: Readonly<Record<string, number>>
   readonly fetches: readonly string[]
+  /** Output that tells by a number above 0 that the run is to be refused: nothing is handed back or written then. */
+  readonly guard?: string | undefined
 }
 
 /** What a program needs of the place where it runs, here or in a worker. */
 export interface Room {
   load(session: number, bytes: Uint8Array, options: SessionOptions): Promise<void>
-  run(request: RunRequest): Promise<NdArray[]>
+  /** Outputs in the order of `fetches`, or `undefined` where the guard refused. */
+  run(request: RunRequest): Promise<NdArray[] | undefined>
   release(session: number): Promise<void>
   /** Ends profiling and tells the name of the file it wrote. */
   profile(session: number): Promise<string>
@@ -67,12 +70,14 @@ export class LocalRoom implements Room {
     })
   }
 
-  run({ session, feeds, reads, writes, fetches }: RunRequest): Promise<NdArray[]> {
+  run({ session, feeds, reads, writes, fetches, guard }: RunRequest): Promise<NdArray[] | undefined> {
     return this.#next(async () => {
       const inputs: Record<string, ort.Tensor> = {}
       for (const [name, value] of Object.entries(feeds)) inputs[name] = toOrt(value)
       for (const [name, buffer] of Object.entries(reads)) inputs[name] = this.#buffers.get(buffer)!
-      const results = await this.#session(session).run(inputs, [...fetches, ...Object.keys(writes)])
+      const outputs = [...fetches, ...(guard === undefined ? [] : [guard]), ...Object.keys(writes)]
+      const results = await this.#session(session).run(inputs, outputs)
+      if (guard !== undefined && Number(results[guard].data[0]) > 0) return undefined
       for (const [name, buffer] of Object.entries(writes)) this.#buffers.set(buffer, results[name])
       return fetches.map((name) => fromOrt(results[name]))
     })

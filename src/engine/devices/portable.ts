@@ -10,8 +10,9 @@ export const portable: Device = {
   adapt: (graph, stored) => {
     const arranged = variablesOf(graph).flatMap((v) => stored(v) ?? [])
     const arrangements = new Map()
-    if (arranged.length === 0) return { graph, arrangements }
+    if (arranged.length === 0) return { graph, isGuarded: false, arrangements }
     const options = { rules: new Map(), block: arranged[0].block, native: false }
-    return { graph: place(graph, { ...options, stored: (v) => stored(v)?.blocks ?? [] }).graph, arrangements }
+    const placed = place(graph, { ...options, stored: (v) => stored(v)?.blocks ?? [] })
+    return { graph: placed.graph, isGuarded: false, arrangements }
   },
 }

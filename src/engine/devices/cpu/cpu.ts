@@ -9,6 +9,7 @@ import { concatCompositions } from "./concat.ts"
 import { convRules } from "./conv.ts"
 import { convCompositions } from "./convolve.ts"
 import { gradientRules } from "./gradient.ts"
+import { withGuard } from "./guard.ts"
 import { place, type Rule } from "./layout.ts"
 import { linearCompositions } from "./linear.ts"
 import { normCompositions, normRules } from "./norm.ts"
@@ -36,19 +37,21 @@ function arrangement(blocks: Blocks, block: number): Arrangement {
 }
 
 /** The device for blocks of the given size, which is the processor's: 8 or 16. */
-export function cpu(block: number): Device {
+export function cpu(block: number, isCareful = false): Device {
   const compositions: ReadonlyMap<string, Composition> = new Map([
     ...concatCompositions,
     ...convCompositions(block),
-    ...linearCompositions,
-    ...normCompositions,
-    ...activationCompositions,
     ...upsampleCompositions(block),
+    ...linearCompositions,
+    ...normCompositions(isCareful),
+    ...activationCompositions,
   ])
   return {
     name: "cpu",
     compositions,
-    adapt: (graph, stored) => {
+    ...(!isCareful && { careful: cpu(block, true) }),
+    adapt: (program, stored) => {
+      const { graph, isGuarded } = withGuard(program)
       const placed = place(foldSums(graph), {
         rules,
         block,
@@ -59,10 +62,8 @@ export function cpu(block: number): Device {
         },
       })
       const blocked = [...placed.orders].filter(([, order]) => order.length > 0)
-      return {
-        graph: placed.graph,
-        arrangements: new Map(blocked.map(([variable, order]) => [variable, arrangement(order, block)])),
-      }
+      const arrangements = new Map(blocked.map(([variable, order]) => [variable, arrangement(order, block)]))
+      return { graph: placed.graph, isGuarded, arrangements }
     },
   }
 }

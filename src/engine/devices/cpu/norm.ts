@@ -8,6 +8,7 @@ import type { Tensor } from "../../tensor.ts"
 import { depthwise } from "./blind.ts"
 import { blockedDomain, channels, plain, sameOrder } from "./blocks.ts"
 import { partsOf, slices } from "./concat.ts"
+import { guarded } from "./guard.ts"
 import type { Rule } from "./layout.ts"
 
 /** Which of the optional inputs of {@link affine} are there, and what is applied to the result. */
@@ -148,10 +149,11 @@ interface GroupNorm {
 
 /** What forward and backward share. */
 interface Statistics {
-  readonly parts: readonly Centred[]
+  /** The images, each channel of each moved by some number. */
+  readonly parts: readonly Tensor[]
   /** Inverse standard deviation `[batch, groups, 1]`. */
   readonly inverse: Tensor
-  /** What each channel's centred pixels lack to be distances from the group's mean: `[batch, groups, each]`. */
+  /** What the pixels of each part lack to be distances from the group's mean: `[batch, groups, each]`. */
   readonly offset: Tensor
   /** Elements of a group. */
   readonly count: number
@@ -169,54 +171,79 @@ function unshifted(x: Tensor): { readonly x: Tensor; readonly shift: Tensor | nu
   return { x, shift: null }
 }
 
-function statisticsOf(x: Tensor, { groups, eps }: GroupNorm): Statistics {
+/** How the statistics of groups are found. */
+type Estimate = (x: Tensor, attrs: GroupNorm) => Statistics
+
+/** What the two ways share: sources without their shifts, and channels' numbers of all parts in groups. */
+function prepared(x: Tensor, groups: number) {
   const [batch, count, height, width] = x.shape
-  const grouped = (t: Tensor): Tensor => t.reshape([batch, groups, count / groups])
-  const area = height * width
   const sources = partsOf(x).map(unshifted)
-  const parts = sources.map((s) => centred(s.x))
-  const join = (pick: (c: Centred, i: number) => Tensor): Tensor => grouped(concat(parts.map(pick), 1))
-  const rest = join((c) => c.rest)
-  const squares = join((c) => c.squares)
-  const means = join((c, i) => {
-    const shift = sources[i].shift
-    return shift === null ? c.mean : c.mean.add(shift)
-  })
-  const along = { axes: 2, keepDims: true }
-  // The mean of a group is found in two steps too: the first leaves a rounding error as large as the mean is.
-  const about = means.sub(means.mean(along))
-  const distance = about.add(rest)
-  const between = distance.sub(distance.mean(along))
-  const within = squares.sub(rest.square().mul(area))
-  const variance = within
-    .mean(along)
-    .mul(1 / area)
-    .add(between.square().mean(along))
-  return {
-    parts,
-    inverse: reciprocal(variance.add(eps).sqrt()),
-    offset: between.sub(rest),
-    count: (count / groups) * area,
-  }
+  const area = height * width
+  const grouped = (list: readonly Tensor[]): Tensor => concat(list, 1).reshape([batch, groups, count / groups])
+  const isShifted = sources.some((s) => s.shift !== null)
+  const zeros = (t: Tensor): Tensor => t.like(0).broadcastTo(t.shape.slice(0, 2))
+  const shifts = isShifted ? grouped(sources.map((s) => s.shift ?? zeros(s.x))) : null
+  return { parts: sources.map((s) => s.x), shifts, grouped, area, count: (count / groups) * area }
 }
 
-const forward: Composition = ([x, weight, bias], attrs: GroupNorm) => {
-  if (x.rank !== 4 || x.dtype !== "float32" || x.shape[1] % attrs.groups !== 0) return undefined
-  const { groups } = attrs
-  const [batch, count] = x.shape
-  const { parts, inverse, offset } = statisticsOf(x, attrs)
-  const each = [1, groups, count / groups]
-  const factor = weight === undefined ? inverse.broadcastTo(offset.shape) : inverse.mul(weight.reshape(each))
-  const middle = factor.mul(offset)
-  const shift = bias === undefined ? middle : middle.add(bias.reshape(each))
-  const [factors, shifts] = [factor, shift].map((t) => slices(t.reshape([batch, count]), partsOf(x)))
-  return [
-    concat(
-      parts.map((p, i) => scaled(p.x, { factor: factors[i], shift: shifts[i] })),
-      1,
-    ),
-  ]
+const along = { axes: 2, keepDims: true }
+
+/** Two passes: exact whatever the mean is. */
+const careful: Estimate = (x, { groups, eps }) => {
+  const { parts, shifts, grouped, area, count } = prepared(x, groups)
+  const moved = parts.map(centred)
+  const rest = grouped(moved.map((c) => c.rest))
+  const own = grouped(moved.map((c) => c.mean))
+  const means = shifts === null ? own : own.add(shifts)
+  // The mean of a group is found in two steps too: the first leaves a rounding error as large as the mean is.
+  const distance = means.sub(means.mean(along)).add(rest)
+  const between = distance.sub(distance.mean(along))
+  const squares = grouped(moved.map((c) => c.squares))
+  const within = squares
+    .sub(rest.square().mul(area))
+    .mean(along)
+    .mul(1 / area)
+  const variance = within.add(between.square().mean(along))
+  const inverse = reciprocal(variance.add(eps).sqrt())
+  return { parts: moved.map((c) => c.x), inverse, offset: between.sub(rest), count }
 }
+
+/** Squares of the mean over the variance up to which E[x^2] - E[x]^2 keeps five digits. */
+const trusted = 100
+
+/** One pass over memory less: right where no mean is large against the spread, which is guarded. */
+const quick: Estimate = (x, { groups, eps }) => {
+  const { parts, shifts, grouped, area, count } = prepared(x, groups)
+  const own = grouped(parts.map((p) => p.mean(overPixels)))
+  const squares = grouped(parts.map((p) => apply(dot, [p, p], {}))).mul(1 / area)
+  const means = shifts === null ? own : own.add(shifts)
+  const moments = shifts === null ? squares : squares.add(shifts.mul(own.mul(2).add(shifts)))
+  const mean = means.mean(along)
+  const variance = moments.mean(along).sub(mean.square()).add(eps)
+  const sizes = shifts === null ? own.square() : own.square().add(shifts.square())
+  const inverse = guarded(reciprocal(variance.sqrt()), sizes.sub(variance.mul(trusted)))
+  return { parts, inverse, offset: shifts === null ? mean.neg().broadcastTo(means.shape) : shifts.sub(mean), count }
+}
+
+const forward =
+  (estimate: Estimate): Composition =>
+  ([x, weight, bias], attrs: GroupNorm) => {
+    if (x.rank !== 4 || x.dtype !== "float32" || x.shape[1] % attrs.groups !== 0) return undefined
+    const { groups } = attrs
+    const [batch, count] = x.shape
+    const { parts, inverse, offset } = estimate(x, attrs)
+    const each = [1, groups, count / groups]
+    const factor = weight === undefined ? inverse.broadcastTo(offset.shape) : inverse.mul(weight.reshape(each))
+    const middle = factor.mul(offset)
+    const shift = bias === undefined ? middle : middle.add(bias.reshape(each))
+    const [factors, shifts] = [factor, shift].map((t) => slices(t.reshape([batch, count]), partsOf(x)))
+    return [
+      concat(
+        parts.map((p, i) => scaled(p, { factor: factors[i], shift: shifts[i] })),
+        1,
+      ),
+    ]
+  }
 
 interface GradientAttrs {
   readonly attrs: GroupNorm
@@ -224,61 +251,65 @@ interface GradientAttrs {
   readonly live: readonly number[]
 }
 
-const backward: Composition = (all, { attrs, inputs, live }: GradientAttrs) => {
-  const [x, weight] = all.slice(0, inputs)
-  if (x.rank !== 4 || x.dtype !== "float32" || x.shape[1] % attrs.groups !== 0) return undefined
-  const g = all[inputs]
-  const { groups } = attrs
-  const [batch, count] = x.shape
-  const whole = [batch, groups, count / groups]
-  const { parts, inverse, offset, count: size } = statisticsOf(x, attrs)
-  const sources = partsOf(x)
-  const slopes = slices(g, sources)
-  const area = x.shape[2] * x.shape[3]
-  const join = (pick: (i: number) => Tensor): Tensor =>
-    concat(
-      sources.map((_, i) => pick(i)),
-      1,
-    ).reshape(whole)
-  const sums = join((i) => slopes[i].mean(overPixels).mul(area))
-  const products = join((i) => apply(dot, [slopes[i], parts[i].x], {}))
-  // Sums over pixels of the slope times the normalised value.
-  const aligned = products.add(sums.mul(offset)).mul(inverse)
-  const scale = weight === undefined ? null : weight.reshape([1, groups, count / groups])
-  const weighed = (t: Tensor): Tensor => (scale === null ? t : t.mul(scale))
-  const along = { axes: 2, keepDims: true }
-  const level = weighed(sums)
-    .sum(along)
-    .mul(inverse)
-    .mul(-1 / size)
-  const slant = weighed(aligned)
-    .sum(along)
-    .mul(inverse)
-    .mul(inverse)
-    .mul(-1 / size)
-  const own = weighed(inverse.broadcastTo(whole))
-  const flat = (t: Tensor): Tensor[] => slices(t.broadcastTo(whole).reshape([batch, count]), sources)
-  const [owns, slants, shifts] = [own, slant, level.add(slant.mul(offset))].map(flat)
-  const grads = [
-    () =>
+const backward =
+  (estimate: Estimate): Composition =>
+  (all, { attrs, inputs, live }: GradientAttrs) => {
+    const [x, weight] = all.slice(0, inputs)
+    if (x.rank !== 4 || x.dtype !== "float32" || x.shape[1] % attrs.groups !== 0) return undefined
+    const g = all[inputs]
+    const { groups } = attrs
+    const [batch, count] = x.shape
+    const whole = [batch, groups, count / groups]
+    const { parts, inverse, offset, count: size } = estimate(x, attrs)
+    const sources = partsOf(x)
+    const slopes = slices(g, sources)
+    const area = x.shape[2] * x.shape[3]
+    const join = (pick: (i: number) => Tensor): Tensor =>
       concat(
-        sources.map((_, i) => {
-          const back = scaled(parts[i].x, { factor: slants[i], shift: shifts[i] })
-          return scaled(slopes[i], { factor: owns[i], sum: back })
-        }),
+        sources.map((_, i) => pick(i)),
         1,
-      ),
-    () => aligned.sum({ axes: 0 }).reshape([count]),
-    () => sums.sum({ axes: 0 }).reshape([count]),
-  ]
-  return live.map((i) => grads[i]())
-}
+      ).reshape(whole)
+    const sums = join((i) => slopes[i].mean(overPixels).mul(area))
+    const products = join((i) => apply(dot, [slopes[i], parts[i]], {}))
+    // Sums over pixels of the slope times the normalised value.
+    const aligned = products.add(sums.mul(offset)).mul(inverse)
+    const scale = weight === undefined ? null : weight.reshape([1, groups, count / groups])
+    const weighed = (t: Tensor): Tensor => (scale === null ? t : t.mul(scale))
+    const level = weighed(sums)
+      .sum(along)
+      .mul(inverse)
+      .mul(-1 / size)
+    const slant = weighed(aligned)
+      .sum(along)
+      .mul(inverse)
+      .mul(inverse)
+      .mul(-1 / size)
+    const own = weighed(inverse.broadcastTo(whole))
+    const flat = (t: Tensor): Tensor[] => slices(t.broadcastTo(whole).reshape([batch, count]), sources)
+    const [owns, slants, shifts] = [own, slant, level.add(slant.mul(offset))].map(flat)
+    const grads = [
+      () =>
+        concat(
+          sources.map((_, i) => {
+            const back = scaled(parts[i], { factor: slants[i], shift: shifts[i] })
+            return scaled(slopes[i], { factor: owns[i], sum: back })
+          }),
+          1,
+        ),
+      () => aligned.sum({ axes: 0 }).reshape([count]),
+      () => sums.sum({ axes: 0 }).reshape([count]),
+    ]
+    return live.map((i) => grads[i]())
+  }
 
-/** Compositions of normalisations. */
-export const normCompositions: ReadonlyMap<string, Composition> = new Map<string, Composition>([
-  ["groupNorm", forward],
-  ["groupNorm.grad", backward],
-])
+/** Compositions of normalisations, exact for all numbers or quick for ordinary ones. */
+export function normCompositions(isCareful: boolean): ReadonlyMap<string, Composition> {
+  const estimate = isCareful ? careful : quick
+  return new Map<string, Composition>([
+    ["groupNorm", forward(estimate)],
+    ["groupNorm.grad", backward(estimate)],
+  ])
+}
 
 /** Rules of the ops of this file. */
 export const normRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([

@@ -28,7 +28,7 @@ async function once(
   const id = session--
   await theRoom().load(id, writeModel(model), { threads: 1 })
   try {
-    return await theRoom().run({ session: id, feeds, reads: {}, writes: {}, fetches })
+    return (await theRoom().run({ session: id, feeds, reads: {}, writes: {}, fetches }))!
   } finally {
     await theRoom().release(id)
   }
@@ -101,7 +101,8 @@ export async function agree(one: Device, other: Device, block: number): Promise<
       shapes.map((shape) => ({ dtype: "float32", shape })),
     )
     const { model, inputs, outputs } = lower(device.adapt(simplify(graph, device.compositions), () => undefined).graph)
-    return once(model, Object.fromEntries(inputs.map((name, i) => [name, values[i]])), outputs)
+    const fetches = outputs.slice(0, graph.outputs.length)
+    return once(model, Object.fromEntries(inputs.map((name, i) => [name, values[i]])), fetches)
   }
   try {
     const [a, b] = [await run(one), await run(other)]
