@@ -22,7 +22,7 @@ export interface UNetOptions {
   readonly layers?: number
   /** Levels with attention, from 0; the last by default. */
   readonly attention?: readonly number[]
-  /** Channels of an attention head. */
+  /** Channels of an attention head, at most; a level with fewer has one head. */
   readonly headSize?: number
   /** Groups of the normalisations. */
   readonly groups?: number
@@ -76,7 +76,10 @@ export class UNet {
     const resnet = (from: number, to: number): ResnetBlock => new ResnetBlock(from, to, embedding, options)
     const attend = (level: number, count: number): AttentionBlock[] =>
       attention.includes(level)
-        ? Array.from({ length: count }, () => new AttentionBlock(widths[level], headSize, options))
+        ? Array.from(
+            { length: count },
+            () => new AttentionBlock(widths[level], Math.min(headSize, widths[level]), options),
+          )
         : []
 
     this.shape = [channels, ...sizes]
@@ -92,7 +95,7 @@ export class UNet {
     }))
     this.midBlock = {
       resnets: [resnet(widths[last], widths[last]), resnet(widths[last], widths[last])],
-      attentions: [new AttentionBlock(widths[last], headSize, options)],
+      attentions: [new AttentionBlock(widths[last], Math.min(headSize, widths[last]), options)],
     }
     this.upBlocks = [...widths].reverse().map((to, k) => {
       const i = last - k
