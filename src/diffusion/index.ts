@@ -1,7 +1,7 @@
 /** `tweedie/diffusion`: schedules, processes, networks, objectives and samplers. */
 export { Denoiser, type DenoiserOptions, denoiser, type Network, type Predict, Prediction } from "./denoiser.ts"
 export { type TimestepOptions, timestepEmbedding } from "./embedding.ts"
-export { simple } from "./objective.ts"
+export { type SimpleOptions, simple } from "./objective.ts"
 export { PointNet, type PointNetOptions } from "./pointnet.ts"
 export { gaussian, type Posterior, Process } from "./process.ts"
 export { type AncestralOptions, ddpm } from "./samplers/ancestral.ts"
