@@ -3,7 +3,7 @@ export { Denoiser, type DenoiserOptions, denoiser, type Network, type Predict, P
 export { type TimestepOptions, timestepEmbedding } from "./embedding.ts"
 export { type SimpleOptions, simple } from "./objective.ts"
 export { PointNet, type PointNetOptions } from "./pointnet.ts"
-export { gaussian, type Posterior, Process } from "./process.ts"
+export { gaussian, type Kernel, type Posterior, Process } from "./process.ts"
 export { type AncestralOptions, ddpm } from "./samplers/ancestral.ts"
 export { type DdimOptions, ddim } from "./samplers/ddim.ts"
 export { last, type SamplerOptions, type SampleStep, toImages } from "./samplers/sampler.ts"
