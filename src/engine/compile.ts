@@ -57,7 +57,8 @@ let sessions = 0
 
 /**
  * Compiles a function of tensors. It is traced when first called, and again for every new combination of input dtypes
- * and shapes; variables it uses are read, and those it assigns written, at each run.
+ * and shapes; variables it uses are read, and those it assigns written, at each run. Where an argument is a list of
+ * tensors, give it arrays (`asArray`): a list of lists of numbers is one tensor.
  *
  * @example
  * const norm = compile((x: Tensor) => x.square().sum().sqrt())

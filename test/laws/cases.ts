@@ -1,6 +1,6 @@
 /** The op law table: one or more rows for every op, each a function and inputs where it is smooth. */
 import { array, fromNumbers, type NdArray, sizeOf } from "../../src/engine/array.ts"
-import { oneHot } from "../../src/engine/create.ts"
+import { lowerTriangle, oneHot } from "../../src/engine/create.ts"
 import * as activation from "../../src/engine/fused/activation.ts"
 import { attention, linear } from "../../src/engine/fused/attention.ts"
 import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normalize.ts"
@@ -361,5 +361,13 @@ row(
     }),
 )
 row("linear", [[2, 3, 4], [5, 4], [5]], (x, w, b) => linear(x, w, b))
+row("attention, boolean mask", [[3, 4]], (q) => attention(q, q, q, { mask: lowerTriangle(3) }))
+// A fused op whose inputs depend on each other: each path to a shared weight counts once.
+row("linear, twice by one weight", [[2, 3], [3, 3], [3]], (x, w, b) => linear(e.tanh(linear(x, w, b)), w, b))
+row("groupNorm, twice by one weight", [[2, 4, 3], [4], [4]], (x, weight, bias) => {
+  const affine = { weight, bias }
+  return groupNorm(activation.silu(groupNorm(x, 2, affine)).add(x), 2, affine)
+})
+row("attention, keys from queries", [[3, 4]], (q) => attention(q, e.sin(q), q.mul(q)))
 
 export const opCases: readonly Case[] = cases

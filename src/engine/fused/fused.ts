@@ -1,5 +1,5 @@
 /** Fused ops: names for compositions. Shape, gradient, lowering and value all come from the composition itself. */
-import { applyAll, type Differentiate, floats, type GradientSite, type Op, type Spec } from "../graph.ts"
+import { applyAll, type Differentiate, floats, type GradientSite, type Op, rewrite, type Spec } from "../graph.ts"
 import { placeholder, type Tensor } from "../tensor.ts"
 
 type Expand<A extends object> = (inputs: readonly Tensor[], attrs: A) => Tensor | readonly Tensor[]
@@ -45,12 +45,18 @@ interface GradientAttrs<A> {
 
 function gradientOf<A extends object>(op: Op<A>, differentiate: Differentiate): Op<GradientAttrs<A>> {
   return fused(`${op.name}.grad`, `gradient of ${op.name}`, (all, { attrs, inputs, seeded, live }) => {
-    const xs = all.slice(0, inputs)
-    const seeds = all.slice(inputs)
+    // One input may depend on another (a layer used twice: its second input on its weight). What it owes to that one
+    // is for the rules of the nodes between them to say, so here every input stands for itself.
+    const stands = standIns(all.map((t) => t.value.spec))
+    const xs = stands.slice(0, inputs)
+    const seeds = stands.slice(inputs)
     let next = 0
     const weights = seeded.map((has) => (has ? seeds[next++] : null))
     const grads = differentiate(op.expand!(xs, attrs), weights, xs)
-    return live.map((i) => grads[i]!)
+    const found = live.map((i) => grads[i]!.value)
+    const given = new Map(stands.map((t, i) => [t.value.node, [all[i].value]]))
+    const done = rewrite(found, (node) => given.get(node))
+    return found.map((v) => all[0].derive(done.get(v)!))
   })
 }
 

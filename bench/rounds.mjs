@@ -1,0 +1,79 @@
+// Turns taken one after another, and the line of JSON that sums them up.
+import { availableParallelism, loadavg } from "node:os"
+import { least, matmulPeak, median, peakRss } from "./measure.mjs"
+import { quiet, watch } from "./quiet.mjs"
+import { variants } from "./torch.mjs"
+
+/**
+ * Measures `ours(steps)` and every variant of PyTorch in turn, `rounds` times; each gives milliseconds a step.
+ * `perStep` is what a step makes of images, `operations` its nominal arithmetic, `op` the request of PyTorch's side.
+ * `check(side)` compares results once the measuring is done; it returns whether they agree.
+ */
+export async function compare(options, { ours, op, operations, perStep, check, close }) {
+  const { rounds, steps, patience, threads, batch, size, width, multipliers, device } = options
+  console.log(
+    `${batch} images of ${size}x${size}, width ${width}, multipliers ${multipliers}, ${threads} threads a side, device ${device}; ` +
+      `${availableParallelism()} processors, load ${loadavg()[0].toFixed(1)} before we begin`,
+  )
+  const peaks = [await matmulPeak()]
+  await ours(2)
+  const found = await variants(options, (side) => side.ask(op, { steps: 2 }))
+  const pids = [process.pid, ...[...found.values()].map(({ side }) => side.pid)]
+  const shares = []
+  /** One turn, once the processors are quiet; threads of the side before have spun out by then too. */
+  const turn = async (name, all, run) => {
+    await quiet(patience, pids)
+    const others = watch(pids)
+    const now = await run()
+    const share = others()
+    all.push(...now)
+    if (share !== undefined) shares.push(share)
+    return `${name} ${median(now).toFixed(1)} (min ${least(now).toFixed(1)}${share > 0.1 ? `, others ${Math.round(100 * share)} %` : ""})`
+  }
+  const times = []
+  for (let round = 1; round <= rounds; round++) {
+    const words = [await turn("ours", times, () => ours(steps))]
+    for (const [variant, { side, times: all }] of found)
+      words.push(await turn(variant, all, () => side.ask(op, { steps })))
+    console.log(`round ${round}: ${words.join(", ")} ms a step`)
+  }
+  if (shares.length > 0 && Math.max(...shares) > 0.1)
+    console.log("others used the processors meanwhile: trust the minima, or measure again")
+  peaks.push(await matmulPeak())
+  const rss = peakRss()
+  const eager = [...found].filter(([variant]) => variant !== "compile").map(([, turn]) => turn)
+  const best = eager.toSorted((a, b) => least(a.times) - least(b.times))[0]
+  const compiled = found.get("compile")
+  const theirRss = best && (await best.side.ask("rss"))
+  let agrees = true
+  if (best !== undefined && check !== undefined) agrees = await check(best.side)
+  for (const { side } of found.values()) side.close()
+  await close?.()
+
+  const digits = (value, n) => (value === undefined || !Number.isFinite(value) ? null : Number(value.toFixed(n)))
+  const rate = (all) => (all === undefined ? undefined : (perStep * 1000) / least(all))
+  const peak = Math.max(...peaks)
+  const done = operations / (least(times) / 1000)
+  console.log(
+    `${(operations / 1e9).toFixed(1)} nominal Gflop a step, ${(done / 1e9).toFixed(0)} Gflop/s; one large matrix product ${(peak / 1e9).toFixed(0)} Gflop/s`,
+  )
+  const quotient = (of, turn) => (turn === undefined ? undefined : of(turn.times) / of(times))
+  const compiledToo = compiled && {
+    ratio_compile_min: digits(quotient(least, compiled), 3),
+    torch_compile_images_per_second: digits(rate(compiled.times), 1),
+  }
+  console.log(
+    JSON.stringify({
+      ratio_min: digits(quotient(least, best), 3),
+      ratio_median: digits(quotient(median, best), 3),
+      images_per_second: digits(rate(times), 1),
+      torch_images_per_second: digits(rate(best?.times), 1),
+      torch_version: best?.version ?? null,
+      peak_rss_mb: digits(rss, 0),
+      torch_peak_rss_mb: digits(theirRss, 0),
+      share_of_matmul_peak: digits(done / peak, 3),
+      ...compiledToo,
+    }),
+  )
+  if (!agrees) process.exitCode = 1
+}
