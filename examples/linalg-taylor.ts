@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url"
 
 /** Integral of f from a to b by Simpson's rule on `pieces` pairs of intervals. */
-export function simpson(f: (t: number) => number, a: number, b: number, pieces = 500): number {
+export function simpson(f: (t: number) => number, a: number, b: number, pieces = 1000): number {
   const h = (b - a) / (2 * pieces)
   let sum = f(a) + f(b)
   for (let i = 1; i < 2 * pieces; i++) sum += (i % 2 === 1 ? 4 : 2) * f(a + i * h)
