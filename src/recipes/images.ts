@@ -97,7 +97,7 @@ export const glyphs: Recipe = imageRecipe({
   name: "glyphs",
   doc: "digits drawn by a program: needs no files, takes a few minutes",
   shape: [1, 28, 28],
-  defaults: { steps: 1000, batch: 32, lr: 2e-3, ema: 0.99, patch: 2, width: 32, multipliers: [1, 2] },
+  defaults: { steps: 2000, batch: 32, lr: 2e-3, ema: 0.995, patch: 2, width: 32, multipliers: [1, 2] },
   data: ({ seed }) => Promise.resolve(glyphData({ seed })),
 })
 
@@ -106,7 +106,7 @@ export const mnist: Recipe = imageRecipe({
   name: "mnist",
   doc: "MNIST: 60,000 handwritten digits, 28x28",
   shape: [1, 28, 28],
-  defaults: { steps: 9000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2] },
+  defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir }) => mnistData(dataDir === undefined ? {} : { dir: dataDir }),
 })
 
@@ -115,6 +115,6 @@ export const fashion: Recipe = imageRecipe({
   name: "fashion",
   doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
   shape: [1, 28, 28],
-  defaults: { steps: 9000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2] },
+  defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir }) => fashionData(dataDir === undefined ? {} : { dir: dataDir }),
 })
