@@ -7,20 +7,19 @@ import { type Graph, type TraceOptions, trace } from "../../src/engine/trace.ts"
 
 /**
  * `fn` as a synchronous function of arrays to the list of its results, in float64 whatever the dtypes say. As a compiled
- * function does, it reads variables when it runs and writes those it assigns. It is traced once.
+ * function does, it reads variables when it runs and writes those it assigns, and is traced once for each input spec.
  */
 export function interpret<A extends readonly Tensor[]>(
   fn: (...inputs: A) => readonly Tensor[],
   options: TraceOptions = {},
 ): (...inputs: { readonly [K in keyof A]: NdArray }) => NdArray<"float64">[] {
-  let graph: Graph | undefined
+  const graphs = new Map<string, Graph>()
   return (...inputs) => {
     const arrays = inputs as readonly NdArray[]
-    graph ??= trace(
-      fn as never,
-      arrays.map(({ dtype, shape }) => ({ dtype, shape })),
-      options,
-    ).graph
+    const specs = arrays.map(({ dtype, shape }) => ({ dtype, shape }))
+    const id = JSON.stringify(specs)
+    const graph = graphs.get(id) ?? trace(fn as never, specs, options).graph
+    graphs.set(id, graph)
     const given = new Map(graph.inputs.map((v, i) => [v.node, arrays[i]]))
     const leaves = (node: Node): NdArray | undefined =>
       given.get(node) ?? (node.attrs as { readonly variable?: Variable }).variable?.initial
