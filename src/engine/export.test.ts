@@ -262,7 +262,7 @@ test("a variable is written with the value it has now, under the first of its na
   const file = await exportOnnx((x: Tensor) => x.add(w), [float(batchSize, 2)], { variables: two })
   const { initializers } = readModel(file).graph
   expect([...initializers]).toEqual([["first", array("float32", [2], Float32Array.of(10, 20))]])
-  expect([...readModel(await exportOnnx(() => w.add(1), [])).graph.initializers.keys()]).toContain("w")
+  expect([...readModel(await exportOnnx(() => w.add(1), [])).graph.initializers.keys()]).toEqual(["w"])
   await grow.dispose()
 })
 

@@ -364,8 +364,13 @@ export function convTranspose2d(
       outputPadding +
       1,
   )
-  const y = apply(convInputOp, [x, weight], { ...attrs, sizes })
+  const y = convTranspose(x, weight, { ...attrs, sizes })
   return bias === null ? y : y.add(bias.reshape([1, bias.shape[0], 1, 1]))
+}
+
+/** Transposed convolution over any number of axes, to the given sizes: `[batch, in, ...] -> [batch, out, ...sizes]`. */
+export function convTranspose(x: Tensor, weight: Tensor, attrs: SizedConvAttrs): Tensor {
+  return apply(convInputOp, [x, weight], attrs)
 }
 
 /** All records of this file. */

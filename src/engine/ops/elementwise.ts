@@ -5,12 +5,15 @@ import {
   type Emitter,
   expectDtype,
   floats,
+  type Importer,
+  type ImportSite,
   type Node,
   numbers,
   type Op,
   primitive,
   type Value,
 } from "../graph.ts"
+import { elementName, elements } from "../onnx/element.ts"
 import { broadcastShapes, broadcastStrides, sameShape, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
@@ -24,6 +27,7 @@ const none: None = {}
 
 const unaries: Op<None>[] = []
 const binaries: Op<None>[] = []
+const readers: Importer[] = []
 
 /** All elementwise records, for the importer and the law table. */
 export const unaryOps: readonly Op<None>[] = unaries
@@ -53,6 +57,7 @@ function unary(
     host: ([x]) => x.map(host),
   })
   unaries.push(op)
+  readers.push({ type: onnxType, read: (site) => apply(op, [site.input(0)], none) })
   return (x) => apply(op, [x], none)
 }
 
@@ -61,6 +66,8 @@ interface BinaryOptions {
   readonly output?: Dtype
   readonly onnx?: (emit: Emitter, a: string, b: string) => string
   readonly simplify?: (node: Node<None>) => Value | undefined
+  /** Reading, where the ONNX operator of the same name takes more than this op does. */
+  readonly read?: (site: ImportSite, call: (a: Tensor, b: Tensor) => Tensor) => Tensor
 }
 
 function binary(
@@ -90,8 +97,15 @@ function binary(
     ...(options.simplify && { simplify: options.simplify }),
   })
   binaries.push(op)
+  const call = (a: Tensor, b: Tensor): Tensor => apply(op, [a, b], none)
+  const { read } = options
+  readers.push({ type: onnxType, read: (site) => (read ? read(site, call) : call(site.input(0), site.input(1))) })
   return (a, b) => apply(op, operands(name, a, b), none)
 }
+
+/** ONNX's Max and Min take any number of inputs. */
+const readAll = (site: ImportSite, call: (a: Tensor, b: Tensor) => Tensor): Tensor =>
+  site.inputs.map((_, i) => site.input(i)).reduce(call)
 
 function zipHost(a: Float64Array, b: Float64Array, node: Node, f: (a: number, b: number) => number): Float64Array {
   const { shape } = node.outputs[0].spec
@@ -188,7 +202,12 @@ export const pow: (a: Operand, b: Operand) => Tensor = binary(
     g.mul(b).mul(pow(a, b.sub(1))),
     g.mul(y).mul(where(greater(a, 0), log(where(greater(a, 0), a, 1)), 0)),
   ],
-  { dtypes: floats, simplify: neutral(1, false) },
+  {
+    dtypes: floats,
+    simplify: neutral(1, false),
+    // ONNX lets the exponent have a dtype of its own.
+    read: (site, call) => call(site.input(0), cast(site.input(1), site.input(0).dtype)),
+  },
 )
 
 /** The larger of two; where they are equal the gradient is shared in halves. */
@@ -197,6 +216,7 @@ export const maximum: (a: Operand, b: Operand) => Tensor = binary(
   "max(a, b)",
   (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.max(a, b)),
   (g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))],
+  { read: readAll },
 )
 
 /** The smaller of two; where they are equal the gradient is shared in halves. */
@@ -205,6 +225,7 @@ export const minimum: (a: Operand, b: Operand) => Tensor = binary(
   "min(a, b)",
   (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.min(a, b)),
   (g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))],
+  { read: readAll },
 )
 
 /** 1 where a > b, one half where equal, 0 elsewhere. */
@@ -218,7 +239,14 @@ export const mod: (a: Operand, b: Operand) => Tensor = binary(
   "a - b * trunc(a / b)",
   (a, b) => a % b,
   (g, a, b) => [g, g.mul(div(a, b).sub(div(mod(a, b), b))).neg()],
-  { onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }) },
+  {
+    onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }),
+    read: (site, call) => {
+      const [a, b] = [site.input(0), site.input(1)]
+      // Without fmod, a remainder of integers has the sign of the divisor.
+      return site.int("fmod", 0) === 1 ? call(a, b) : call(call(a, b).add(b), b)
+    },
+  },
 )
 
 /** Negation, -x. */
@@ -499,3 +527,29 @@ export function stopGradient(x: Tensor): Tensor {
 
 /** All records of this file. */
 export const elementwiseOps: readonly Op[] = [...unaries, ...binaries, whereOp, castOp, stopGradientOp]
+
+/** ONNX operators read as these ops. */
+export const elementwiseImporters: readonly Importer[] = [
+  ...readers,
+  {
+    type: "Where",
+    read: (site) => apply(whereOp, [site.input(0), site.input(1), site.input(2)], none),
+  },
+  {
+    type: "Cast",
+    read: (site) => {
+      const code = site.int("to", 0)
+      // To eight-bit floats a cast may saturate or not; to what can be read, it makes no difference.
+      site.int("saturate", 1)
+      const element = elements.get(code) ?? site.fail(`casts to ${elementName(code)}, which cannot be held`)
+      return cast(site.input(0), element.dtype)
+    },
+  },
+  {
+    type: "CastLike",
+    read: (site) => {
+      site.int("saturate", 1)
+      return cast(site.input(0), site.input(1).dtype)
+    },
+  },
+]

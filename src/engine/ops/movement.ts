@@ -1,6 +1,6 @@
 /** Ops that move elements without computing: reshape, transpose, broadcast, slice, pad, concatenate. */
 import { sizeOf } from "../array.ts"
-import { apply, expectDtype, makeNode, type Op, primitive } from "../graph.ts"
+import { apply, expectDtype, type Importer, type ImportSite, makeNode, type Op, primitive } from "../graph.ts"
 import {
   broadcastShapes,
   broadcastStrides,
@@ -429,3 +429,54 @@ export function split(x: Tensor, sizes: number | readonly number[], axis = 0): T
 
 /** All records of this file. */
 export const movementOps: readonly Op[] = [reshapeOp, transposeOp, broadcastOp, sliceOp, unsliceOp, padOp, concatOp]
+
+/** Ranges of an ONNX Slice: attributes before operator set 10, inputs since. */
+function readRanges(site: ImportSite, rank: number): (Range | null)[] {
+  const list = (name: string, index: number): readonly number[] | undefined => site.ints(name) ?? site.constant(index)
+  const starts = list("starts", 1) ?? site.fail("has no starts")
+  const ends = list("ends", 2) ?? site.fail("has no ends")
+  const axes = list("axes", 3) ?? starts.map((_, i) => i)
+  const steps = site.constant(4) ?? starts.map(() => 1)
+  if ([ends, axes, steps].some((l) => l.length !== starts.length))
+    site.fail("has starts, ends, axes of several lengths")
+  const ranges = new Array<Range | null>(rank).fill(null)
+  for (const [i, axis] of axes.entries()) {
+    ranges[normalizeAxis("slice", axis, rank)] = [starts[i], ends[i], steps[i]]
+  }
+  return ranges
+}
+
+/** ONNX operators read as these ops. */
+export const movementImporters: readonly Importer[] = [
+  {
+    type: "Reshape",
+    read: (site) => {
+      const x = site.input(0)
+      const isPlain = site.int("allowzero", 0) !== 0
+      const shape = site.constant(1) ?? site.fail("has no shape")
+      return reshape(
+        x,
+        shape.map((n, i) =>
+          n === 0 && !isPlain ? (x.shape[i] ?? site.fail(`copies axis ${i}, which is not there`)) : n,
+        ),
+      )
+    },
+  },
+  { type: "Transpose", read: (site) => transpose(site.input(0), site.ints("perm")) },
+  {
+    type: "Expand",
+    read: (site) => {
+      const x = site.input(0)
+      return broadcastTo(x, broadcastShapes("expand", x.shape, site.constant(1) ?? site.fail("has no shape")))
+    },
+  },
+  { type: "Slice", read: (site) => slice(site.input(0), readRanges(site, site.input(0).shape.length)) },
+  {
+    type: "Concat",
+    read: (site) =>
+      concat(
+        site.inputs.map((_, i) => site.input(i)),
+        site.int("axis", 1),
+      ),
+  },
+]
