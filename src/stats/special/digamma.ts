@@ -33,9 +33,20 @@ export function digamma(x: number): number {
   let at = x
   let sum = 0
   for (; at < 10; at += 1) sum -= 1 / at
-  const y = 1 / (at * at)
+  return sum + Math.log(at) - asymptoticRest(at)
+}
+
+/** log x - digamma(x) for x >= 10. */
+function asymptoticRest(x: number): number {
+  const y = 1 / (x * x)
   const series = 1 / 12 - y * (1 / 120 - y * (1 / 252 - y * (1 / 240 - y * (1 / 132 - y * (691 / 32760 - y / 12)))))
-  return sum + Math.log(at) - 0.5 / at - y * series
+  return 0.5 / x + y * series
+}
+
+/** log x - digamma(x) for x > 0, about 1 / (2 x): what entropies need of digamma without cancelling. */
+export function digammaRest(x: number): number {
+  if (!(x > 0)) throw new RangeError(`digammaRest: x is ${x}, expected a number above 0`)
+  return x >= 10 ? asymptoticRest(x) : Math.log(x) - digamma(x)
 }
 
 /** trigamma(x), the second derivative of log Gamma. @throws RangeError at the poles 0, -1, -2, ... */
