@@ -14,25 +14,31 @@ export interface TailProblem {
   readonly axis: "positive" | "real"
   /** Size of a first step on the real axis. */
   readonly scale?: number
+  /** Points known to lie on either side. */
+  readonly low?: number
+  readonly high?: number
 }
 
 /**
  * The x whose lower tail is p (and upper tail q): Newton's method on the logarithm of the smaller tail, kept inside
  * a bracket that is halved where a step leaves it.
  */
-export function solveTail({ tails, logProb, p, q, start, axis, scale = 1 }: TailProblem): number {
-  const low = p <= q
-  const target = Math.log(low ? p : q)
+export function solveTail(problem: TailProblem): number {
+  const { tails, logProb, p, q, start, axis, scale = 1 } = problem
+  const isLower = p <= q
+  const target = Math.log(isLower ? p : q)
   const isPositive = axis === "positive"
   const floor = isPositive ? 0 : -Infinity
-  let left = floor
-  let right = Infinity
+  let left = problem.low ?? floor
+  let right = problem.high ?? Infinity
   let x = start
   let reach = isPositive ? 1 : scale
+  // around a root at 0 no relative step is small
+  const tiny = isPositive ? 0 : 1e-16 * scale
   for (let i = 0; i < 400; i++) {
     const at = tails(x)
-    const log = low ? at.logLower : at.logUpper
-    const miss = low ? log - target : target - log
+    const log = isLower ? at.logLower : at.logUpper
+    const miss = isLower ? log - target : target - log
     if (miss === 0) return x
     if (miss > 0) right = x
     else left = x
@@ -41,7 +47,7 @@ export function solveTail({ tails, logProb, p, q, start, axis, scale = 1 }: Tail
     const step = -miss / slope
     let next = Number.isFinite(step) ? moved(x, step, isPositive) : Number.NaN
     // convergence is quadratic: after so small a step only rounding is left
-    if (Math.abs(miss) < 1e-7 && Math.abs(next - x) < 1e-9 * Math.abs(x)) return next
+    if (Math.abs(miss) < 1e-7 && Math.abs(next - x) < 1e-9 * Math.abs(x) + tiny) return next
     if (left > floor && right < Infinity) {
       if (!(next > left && next < right)) next = middle(left, right, isPositive)
     } else {
