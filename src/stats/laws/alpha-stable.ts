@@ -4,6 +4,7 @@ import type { Generator } from "../../engine/random.ts"
 import { finite, positive } from "../check.ts"
 import { type ContinuousCore, continuous } from "../continuous.ts"
 import type { Continuous } from "../law.ts"
+import { gammaFunction } from "../special/gamma.ts"
 import { solveTail } from "../special/solve.ts"
 import { mirrored, type Tails } from "../special/tails.ts"
 import { cauchy } from "./cauchy.ts"
@@ -111,7 +112,11 @@ function integral(alpha: number, beta: number, scale: number, loc: number): Core
         })
         return shift + sign * scale * size
       }
-      return solveTail({ tails, logProb, p, q, start: shift, axis: "real", scale })
+      // far out on a heavy side P(X > x) is about (1 + beta) Gamma(alpha) sin(pi alpha / 2) / (pi x^alpha)
+      const share = Math.min(p, q)
+      const weight = (1 + (p < q ? -beta : beta)) * gammaFunction(alpha) * Math.sin((Math.PI * alpha) / 2)
+      const reach = share < 0.05 && weight > 0 ? scale * (weight / (Math.PI * share)) ** (1 / alpha) : 0
+      return solveTail({ tails, logProb, p, q, start: shift + (p < q ? -reach : reach), axis: "real", scale })
     },
   }
 }

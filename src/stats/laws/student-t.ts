@@ -52,8 +52,8 @@ export function studentT({ df, loc = 0, scale = 1 }: StudentTOptions): StudentT 
         const r = (z / Math.sqrt(df)) ** 2
         // the share beyond |z| on both sides is I(df/2, 1/2) at df / (df + z^2)
         const both = betaTails(df / 2, 0.5, 1 / (1 + r), r === Infinity ? 1 : r / (1 + r))
-        const beyond = both.lower / 2
         const logBeyond = r === Infinity ? farTail(df, z) : both.logLower - Math.LN2
+        const beyond = r === Infinity ? Math.exp(logBeyond) : both.lower / 2
         const rest = 0.5 + both.upper / 2
         const logRest = tailsFromShares(beyond, rest).logUpper
         return z < 0

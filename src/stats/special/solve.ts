@@ -32,7 +32,7 @@ export function solveTail(problem: TailProblem): number {
   let left = problem.low ?? floor
   let right = problem.high ?? Infinity
   let x = start
-  let reach = isPositive ? 1 : scale
+  let reach = isPositive ? 1 : Math.max(scale, Math.abs(start))
   // around a root at 0 no relative step is small
   const tiny = isPositive ? 0 : 1e-16 * scale
   for (let i = 0; i < 400; i++) {
