@@ -14,6 +14,7 @@ const order = [
   "engine/array engine/shape engine/random engine/wire < ground",
   "ground < engine/onnx engine/graph < engine/ops < engine/tensor < engine/create < engine/fused",
   "engine/fused < engine/trace engine/grad engine/simplify engine/session",
+  "engine/grad < engine/jacobian < engine",
   "engine/simplify < engine/evaluate engine/lower engine/worker engine/runtime < engine/state engine/devices",
   "engine/trace engine/grad engine/session < engine/evaluate engine/lower engine/worker engine/runtime",
   "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect < engine",

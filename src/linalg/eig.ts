@@ -1,10 +1,11 @@
 /** Eigenvalues and eigenvectors of general real matrices. */
 
 import type { Arrayable } from "../engine/array.ts"
+import { balance } from "./balance.ts"
 import { dotAt, largest, rescale, transposed } from "./blas.ts"
 import { francis } from "./francis.ts"
 import { block, gemm } from "./gemm.ts"
-import { reduceHessenberg } from "./hessenberg.ts"
+import { formHessenbergQ, reduceHessenberg } from "./hessenberg.ts"
 import { type Complex, eps, perMatrix, real, squareMatrixOf, squareOf } from "./matrix.ts"
 import { plainSvdvals } from "./svd.ts"
 
@@ -14,35 +15,6 @@ export interface Eig {
   readonly values: Complex
   /** Unit eigenvectors as columns, [..., n, n]. */
   readonly vectors: Complex
-}
-
-/**
- * Scales rows and columns by powers of two until their norms are alike: D^-1 A D in place, D's diagonal returned.
- * (Parlett and Reinsch 1969, with 2-norms as in James, Langou and Lowery 2014.)
- */
-function balance(n: number, a: Float64Array): Float64Array {
-  const scale = new Float64Array(n).fill(1)
-  for (let isDone = false; !isDone; ) {
-    isDone = true
-    for (let i = 0; i < n; i++) {
-      let column = 0
-      let row = 0
-      for (let j = 0; j < n; j++) {
-        column += a[j * n + i] * a[j * n + i]
-        row += a[i * n + j] * a[i * n + j]
-      }
-      column = Math.sqrt(column)
-      row = Math.sqrt(row)
-      if (column === 0 || row === 0) continue
-      const f = 2 ** Math.round(Math.log2(row / column) / 2)
-      if (column * f + row / f >= 0.95 * (column + row)) continue
-      isDone = false
-      scale[i] *= f
-      for (let j = 0; j < n; j++) a[i * n + j] /= f
-      for (let j = 0; j < n; j++) a[j * n + i] *= f
-    }
-  }
-  return scale
 }
 
 /** Eigenvalues on the diagonal blocks of a real Schur form. */
@@ -165,7 +137,7 @@ interface PlainEig {
 function plainEig(where: string, n: number, a: Float64Array): PlainEig {
   const scale = rescale(a)
   const d = balance(n, a)
-  const zt = transposed(n, n, reduceHessenberg(n, a))
+  const zt = transposed(n, n, formHessenbergQ(n, reduceHessenberg(n, a)))
   francis(where, { n, h: a, zt }, 0, n - 1)
   const { re, im } = valuesOf(n, a, scale)
   const x = backSubstitute(n, a)

@@ -17,11 +17,11 @@ export interface Hessenberg {
 }
 
 /**
- * Reduces A [n, n] in place to H and returns Q [n, n]. Inside a panel the matrix is (A - Y V^T) from the right, with
+ * Reduces A [n, n] in place to H and returns Q as blocks. Inside a panel the matrix is (A - Y V^T) from the right, with
  * the left side applied to one column at a time; half of the work is one matrix-vector product a column, the rest
  * matrix products (Dongarra, Sorensen and Hammarling 1989; Quintana-Orti and van de Geijn 2006).
  */
-export function reduceHessenberg(n: number, a: Float64Array): Float64Array {
+export function reduceHessenberg(n: number, a: Float64Array): Reflectors[] {
   const blocks: Reflectors[] = []
   const steps = Math.max(0, n - 2)
   const taus = new Float64Array(steps)
@@ -73,6 +73,11 @@ export function reduceHessenberg(n: number, a: Float64Array): Float64Array {
     reflectLeft(h, true, rest, a, (from + 1) * n + right, n)
     blocks.push(h)
   }
+  return blocks
+}
+
+/** Q [n, n] of a reduction: blocks are applied last to first, each to the corner it can have touched. */
+export function formHessenbergQ(n: number, blocks: readonly Reflectors[]): Float64Array {
   const q = new Float64Array(n * n)
   for (let i = 0; i < n; i++) q[i * n + i] = 1
   for (let b = blocks.length - 1; b >= 0; b--) {
@@ -87,7 +92,7 @@ export function hessenberg(a: Arrayable): Hessenberg {
   const s = squareOf("hessenberg", a)
   const n = s.rows
   return perMatrix(s, (x) => {
-    const q = reduceHessenberg(n, x)
+    const q = formHessenbergQ(n, reduceHessenberg(n, x))
     return { q: real([n, n], q), h: real([n, n], x) }
   })
 }

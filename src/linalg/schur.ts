@@ -3,7 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { rescale, transposed } from "./blas.ts"
 import { francis } from "./francis.ts"
-import { reduceHessenberg } from "./hessenberg.ts"
+import { formHessenbergQ, reduceHessenberg } from "./hessenberg.ts"
 import { perMatrix, type Real, real, squareOf } from "./matrix.ts"
 
 /** What {@link schur} gives: A = Z T Z^T. */
@@ -17,7 +17,7 @@ export interface Schur {
 /** Schur form of one [n, n], overwritten by T; returns Z^T [n, n]. */
 export function reduceSchur(where: string, n: number, a: Float64Array): Float64Array {
   const scale = rescale(a)
-  const zt = transposed(n, n, reduceHessenberg(n, a))
+  const zt = transposed(n, n, formHessenbergQ(n, reduceHessenberg(n, a)))
   francis(where, { n, h: a, zt }, 0, n - 1)
   if (scale !== 1) for (let i = 0; i < a.length; i++) a[i] /= scale
   return zt

@@ -9,8 +9,12 @@ import { plainSvd } from "./svd.ts"
 
 /** Orthonormal basis of the range of [m, n] as columns, [m, rank]. The zero matrix has none: its basis is [m, 0]. */
 export function orth(a: Arrayable, { tolerance }: { tolerance?: number } = {}): Real {
-  const { rows: m, cols: n, data } = matrixOf("orth", a)
-  const { u, s } = plainSvd("orth", m, n, data.slice(), false)
+  return rangeOf("orth", a, tolerance)
+}
+
+function rangeOf(where: string, a: Arrayable, tolerance: number | undefined): Real {
+  const { rows: m, cols: n, data } = matrixOf(where, a)
+  const { u, s } = plainSvd(where, m, n, data.slice(), false)
   const rank = rankOf(m, n, s, tolerance)
   const out = new Float64Array(m * rank)
   for (let i = 0; i < m; i++) for (let j = 0; j < rank; j++) out[i * rank + j] = u[i * s.length + j]
@@ -27,7 +31,7 @@ export function nullSpace(a: Arrayable, { tolerance }: { tolerance?: number } = 
 
 /** Orthogonal projection [m, m] onto the range of A [m, n]: P = Q Q^T, P P = P = P^T, and A - P A = 0. */
 export function projection(a: Arrayable, { tolerance }: { tolerance?: number } = {}): Real {
-  const q = orth(a, tolerance === undefined ? {} : { tolerance })
+  const q = rangeOf("projection", a, tolerance)
   const [m, rank] = q.shape
   const out = new Float64Array(m * m)
   gemm(m, m, rank, 1, block(q.data, 0, rank), flip(block(q.data, 0, rank)), block(out, 0, m))

@@ -49,7 +49,7 @@ export const points: Recipe = {
     const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
       variables: variables(network),
-      objective: simple(model),
+      objective: simple(model, { times: "stratified" }),
       optimizer: adamW({
         lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
         weightDecay: 0,
