@@ -19,6 +19,7 @@ export { batchNorm, groupNorm, layerNorm } from "./engine/fused/normalize.ts"
 export { avgPool2d, maxPool2d, upsampleConv2d } from "./engine/fused/pool.ts"
 export { grad, gradients, valueAndGrad } from "./engine/grad.ts"
 export { type ImportedProgram, type ImportOptions, importOnnx } from "./engine/import.ts"
+export * as inspect from "./engine/inspect.ts"
 export { hessian, jacobian } from "./engine/jacobian.ts"
 export {
   equal,

@@ -30,16 +30,20 @@ const place = (node: ts.Node): string => {
   return `${relative(root, file.fileName)}:${line + 1}`
 }
 
-/** What the index files export: its name, and where it is declared. */
+/** What the index files export: its name, and where it is declared. A file exported as a whole counts by what it exports. */
 function exportsOf(program: ts.Program, entries: readonly string[]): Map<string, ts.Symbol> {
   const checker = program.getTypeChecker()
   const symbols = new Map<string, ts.Symbol>()
   for (const entry of entries) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry)!)
-    for (const symbol of module === undefined ? [] : checker.getExportsOfModule(module)) {
-      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-      symbols.set(`${relative(root, entry)}: ${symbol.name}`, target)
+    const visit = (module: ts.Symbol, prefix: string): void => {
+      for (const symbol of checker.getExportsOfModule(module)) {
+        const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+        if (target.flags & ts.SymbolFlags.ValueModule) visit(target, `${prefix}${symbol.name}.`)
+        else symbols.set(`${relative(root, entry)}: ${prefix}${symbol.name}`, target)
+      }
     }
+    if (module !== undefined) visit(module, "")
   }
   return symbols
 }

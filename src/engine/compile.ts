@@ -4,7 +4,7 @@ import type { Spec, Value } from "./graph.ts"
 import { type Lowered, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
-import { engineOptions, theRoom } from "./runtime.ts"
+import { engineOptions, newestFile, theRoom } from "./runtime.ts"
 import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
 import { packsOf, upload, written } from "./state.ts"
@@ -119,7 +119,8 @@ export function compile<A extends readonly unknown[], R>(
   compiled.profile = async (): Promise<string> => {
     const last = [...loaded.values()].at(-1)
     if (last === undefined) throw new UsageError("profile: the program has not run yet")
-    return theRoom().profile((await last).session)
+    const told = await theRoom().profile((await last).session)
+    return told === "" && profile !== undefined ? newestFile(profile) : told
   }
   compiled.dispose = async (): Promise<void> => {
     const all = await Promise.allSettled(loaded.values())

@@ -41,7 +41,8 @@ function readUnsqueeze(site: ImportSite): Tensor {
 function readSplit(site: ImportSite): Tensor[] {
   const x = site.input(0)
   const axis = normalizeAxis("split", site.int("axis", 0), x.rank)
-  const count = site.int("num_outputs", site.node.outputs.length)
+  const count = site.node.outputs.length
+  if (site.int("num_outputs", count) !== count) site.fail(`num_outputs is not ${count}, the number of its outputs`)
   const given = site.ints("split") ?? site.constant(1)
   if (given !== undefined) return split(x, given, axis)
   // Pieces are equal but for the last, which may be smaller.

@@ -1,4 +1,5 @@
 /** Every operator that can be read, in files of one node: ours gives what ONNX Runtime gives for the file itself. */
+import { readFileSync } from "node:fs"
 import { describe, expect, test } from "vitest"
 import { type Dtype, fromNumbers, type NdArray, sizeOf, toNumbers } from "../array.ts"
 import { compile } from "../compile.ts"
@@ -293,9 +294,12 @@ row("Upsample", [float(1, 2, 3, 4), scales(1, 1, 2, 2)], {}, 9)
 row("Upsample, attribute", [float(1, 2, 3, 4)], { scales: { floats: [1, 1, 3, 3] } }, 7)
 row("Upsample, linear", [float(1, 2, 3, 4), scales(1, 1, 2, 2)], { mode: "linear" }, 9)
 
-test("every operator that can be read has a row", () => {
+test("every operator that can be read has a row, and a place in the list for users", () => {
   const tried = new Set(cases.map((c) => c.type))
   expect(readableOperators.filter((type) => !tried.has(type))).toEqual([])
+  const page = readFileSync(new URL("../../../docs/onnx.md", import.meta.url), "utf8")
+  const list = /Operator sets 7 to 26 of:\s+([^#]*?)\s+## /.exec(page)?.[1].split(/,\s+/)
+  expect(list).toEqual(readableOperators)
 })
 
 function attributeOf(value: Attributes[string]): AttributeValue {

@@ -27,7 +27,8 @@ function readPool(site: ImportSite): Pool {
     return steps * strides[i] >= n + low[i] ? steps : steps + 1
   })
   if (out.some((n) => n < 1)) site.fail(`the window [${kernel.join(", ")}] is larger than the padded input`)
-  expectSize(site, sizeOf(kernel), "the window")
+  // Each position of a window becomes an op, unless the pooling is one of ours.
+  expectSize(site, sizeOf(kernel), "the window", 1024)
   return { ...window, sizes, out }
 }
 
