@@ -1,6 +1,6 @@
-/** Graph to ONNX: leaves become inputs and initializers, every other node what its record (or the device) writes. */
+/** Graph to ONNX: leaves become inputs and initializers, every other node what its record writes. */
 import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
-import type { Attribute, Emitter, Node, Op, Spec, Value } from "./graph.ts"
+import type { Attribute, Emitter, Node, Spec, Value } from "./graph.ts"
 import { topological } from "./graph.ts"
 import type { AttributeValue, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { batchSize, formatSize, isSymbolic, isTracked, UsageError } from "./shape.ts"
@@ -15,12 +15,6 @@ export interface Layout {
   readonly places: ReadonlyMap<Variable, number>
 }
 
-/** A device's own way to write an op; ops it does not list use their portable lowering. */
-export interface Lowerings {
-  readonly name: string
-  lowering(op: Op): Op["onnx"] | undefined
-}
-
 /** What `lower` is told besides the graph. */
 export interface LowerOptions {
   /** Where each variable lives: in packed buffers that are inputs (and, if assigned, outputs) of the program. */
@@ -31,7 +25,6 @@ export interface LowerOptions {
   readonly outputNames?: readonly string[]
   /** Writes constants as nodes, so that the initializers of the file are its variables and nothing else. */
   readonly constantNodes?: boolean
-  readonly device?: Lowerings
   readonly metadata?: ReadonlyMap<string, string>
 }
 
@@ -56,9 +49,9 @@ export const buffersKey = "tweedie.buffers"
 /** Name of the symbolic batch axis in exported files. */
 const batchName = "batch"
 
-/** Writes a graph without fused ops that the device does not know. */
+/** Writes a graph without fused ops. */
 export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
-  const { layouts = [], initializers = new Map(), device } = options
+  const { layouts = [], initializers = new Map() } = options
   const reserved = [...initializers.values()].map((i) => i.name)
   const writer = new Writer(
     [...(options.inputNames ?? []), ...(options.outputNames ?? []), ...reserved],
@@ -102,8 +95,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
       names.set(node.outputs[0], readVariable((node.attrs as { variable: Variable }).variable))
     } else {
       writer.scope = node.op.name
-      const write = device?.lowering(node.op) ?? node.op.onnx
-      const outs = write(
+      const outs = node.op.onnx(
         writer,
         node.inputs.map((v) => names.get(v)!),
         node as Node<never>,

@@ -34,6 +34,11 @@ function builtin<T>(name: string): T | undefined {
   return host?.getBuiltinModule?.(name) as T | undefined
 }
 
+/** Whether this is Node: elsewhere ONNX Runtime is the browser's. */
+export function isNode(): boolean {
+  return builtin("node:os") !== undefined
+}
+
 function processors(): number {
   const os = builtin<{ availableParallelism(): number }>("node:os")
   return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1

@@ -6,17 +6,20 @@ import { isSymbolic } from "./shape.ts"
 import { Tensor } from "./tensor.ts"
 import type { Graph } from "./trace.ts"
 
-/** The same outputs, without fused ops but those that `keep` names. */
-export function expand(outputs: readonly Value[], keep: (op: Op) => boolean = () => false): Value[] {
+/** Other tensors with the same values as an op's outputs, or `undefined` where there is nothing better than the op. */
+export type Composition = (inputs: readonly Tensor[], attrs: never) => readonly Tensor[] | undefined
+
+/** The same outputs without fused ops, and with ops composed otherwise where a device knows how, by their names. */
+export function expand(outputs: readonly Value[], compositions: ReadonlyMap<string, Composition> = new Map()): Value[] {
   const done = new Map<Value, Value>()
+  const compose = (op: Op, inputs: readonly Tensor[], attrs: object): readonly Tensor[] | undefined =>
+    compositions.get(op.name)?.(inputs, attrs as never) ?? op.expand?.(inputs, attrs)
   const visit = (roots: readonly Value[]): void => {
     for (const node of topological(roots, (n) => done.has(n.outputs[0]))) {
       const inputs = node.inputs.map((v) => done.get(v)!)
-      if (node.op.expand !== undefined && !keep(node.op)) {
-        const results = node.op.expand(
-          inputs.map((v) => new Tensor(v)),
-          node.attrs,
-        )
+      const tensors = inputs.map((v) => new Tensor(v))
+      const results = compose(node.op, tensors, node.attrs)
+      if (results !== undefined) {
         // The composition may hold fused ops itself. Its inputs are done already and stand for themselves.
         for (const v of inputs) done.set(v, v)
         visit(results.map((t) => t.value))
@@ -37,10 +40,10 @@ export function expand(outputs: readonly Value[], keep: (op: Op) => boolean = ()
 /** Constants no larger than this are computed while the graph is made rather than at each run. */
 const foldLimit = 4096
 
-/** The smaller graph; `keep` names fused ops that the device will lower itself. */
-export function simplify(graph: Graph, keep?: (op: Op) => boolean): Graph {
+/** The smaller graph; `compositions` are a device's own, by the names of ops. */
+export function simplify(graph: Graph, compositions?: ReadonlyMap<string, Composition>): Graph {
   const variables = [...graph.assigned.keys()]
-  const all = expand([...graph.outputs, ...graph.assigned.values()], keep)
+  const all = expand([...graph.outputs, ...graph.assigned.values()], compositions)
   const roots = merged(all)
   return {
     inputs: graph.inputs,

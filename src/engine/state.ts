@@ -5,6 +5,16 @@ import { theRoom } from "./runtime.ts"
 import { sameShape } from "./shape.ts"
 import type { Variable } from "./tensor.ts"
 
+/** An order in which a variable's elements lie in its place: private to the device that asked for it. */
+export interface Arrangement {
+  /** Axes cut into blocks, and the size of a block. */
+  readonly blocks: readonly number[]
+  readonly block: number
+  /** Elements in this order, from row-major ones; and back. */
+  into(value: NdArray): NdArray
+  outOf(value: NdArray): NdArray
+}
+
 /** One buffer of the room and the variables in it. */
 interface Pack extends Layout {
   readonly buffer: number
@@ -15,16 +25,27 @@ interface Pack extends Layout {
 }
 
 const home = new WeakMap<Variable, Pack>()
+const arranged = new WeakMap<Variable, Arrangement>()
 let made = 0
+
+/** How a variable lies in its place: `undefined` where it has none yet, `null` where it is row-major. */
+export function arrangementOf(variable: Variable): Arrangement | null | undefined {
+  return home.has(variable) ? (arranged.get(variable) ?? null) : undefined
+}
 
 /**
  * Packs that hold the given variables. Those without a place yet get one, together with the others of their dtype and
- * role that are placed now: variables which are used together live together.
+ * role that are placed now: variables which are used together live together. `arrangements` says how they lie there.
  */
-export function packsOf(variables: readonly Variable[]): Pack[] {
+export function packsOf(
+  variables: readonly Variable[],
+  arrangements: ReadonlyMap<Variable, Arrangement> = new Map(),
+): Pack[] {
   const groups = new Map<string, Variable[]>()
   for (const variable of variables) {
     if (home.has(variable)) continue
+    const arrangement = arrangements.get(variable)
+    if (arrangement !== undefined) arranged.set(variable, arrangement)
     const key = `${variable.role}.${variable.dtype}`
     groups.set(key, [...(groups.get(key) ?? []), variable])
   }
@@ -47,7 +68,10 @@ export async function upload(packs: readonly Layout[]): Promise<Pack[]> {
   for (const pack of packs as readonly Pack[]) {
     if (pack.newer !== "host") continue
     const data = allocate(pack.dtype as Dtype, pack.size)
-    for (const [variable, place] of pack.places) data.set(variable.initial.data as never, place)
+    for (const [variable, place] of pack.places) {
+      const value = arranged.get(variable)?.into(variable.initial) ?? variable.initial
+      data.set(value.data as never, place)
+    }
     // Noted before the transfer, which is in order with all other calls: a write meanwhile must not be lost.
     pack.newer = "same"
     await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
@@ -68,8 +92,9 @@ function download(pack: Pack): Promise<void> {
     .get(pack.buffer)
     .then(({ data }) => {
       for (const [variable, place] of pack.places) {
-        const values = data.slice(place, place + sizeOf(variable.shape))
-        variable.initial = array(pack.dtype, variable.shape, values as never)
+        const part = data.slice(place, place + sizeOf(variable.shape))
+        const value = array(pack.dtype, variable.shape, part as never)
+        variable.initial = arranged.get(variable)?.outOf(value) ?? value
       }
     })
   return pack.arriving

@@ -1,8 +1,10 @@
 /** Laws of every op: the runtime agrees with the reference interpreter, gradients with finite differences, twice. */
 import { describe, expect, test } from "vitest"
-import { array, castArray, type NdArray, toNumbers } from "../../src/engine/array.ts"
+import { array, castArray, type NdArray, sizeOf, toNumbers } from "../../src/engine/array.ts"
 import { compile } from "../../src/engine/compile.ts"
 import { evaluate } from "../../src/engine/evaluate.ts"
+import { silu } from "../../src/engine/fused/activation.ts"
+import { groupNorm } from "../../src/engine/fused/normalize.ts"
 import { differentiate } from "../../src/engine/grad.ts"
 import { floats } from "../../src/engine/graph.ts"
 import { Generator } from "../../src/engine/random.ts"
@@ -121,4 +123,28 @@ describe.each(opCases)("$name", ({ fn, inputs, smooth }) => {
       expectClose(found, finiteDifference(second, inputs, k), 5e-7, `second gradient by input ${k}`)
     }
   })
+})
+
+test("the second gradient through fused ops that feed each other equals finite differences", () => {
+  const random = new Generator(5)
+  const [x, w, b] = [[2, 4, 3], [4], [4]].map((shape) =>
+    castArray(
+      array(
+        "float64",
+        shape,
+        Float64Array.from({ length: sizeOf(shape) }, () => random.normal()),
+      ),
+      "float32",
+    ),
+  )
+  const loss = (t: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+    weighed(silu(groupNorm(silu(t), 2, { weight, bias })).mul(t))
+  const scalar = (...t: Tensor[]): Tensor =>
+    gradientOf((...u) => loss(u[0], u[1], u[2]))(...t)
+      .map((g) => weighed(g!))
+      .reduce((p, q) => p.add(q))
+  for (const k of [0, 1, 2]) {
+    const found = hostOf((...t) => [gradientOf(scalar)(...t)[k]!], [x, w, b])[0]
+    expectClose(found, finiteDifference(scalar, [x, w, b], k), 5e-7, `second gradient by input ${k}`)
+  }
 })

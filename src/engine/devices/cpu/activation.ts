@@ -1,0 +1,64 @@
+/** Activations that the runtime computes in one pass, and their slopes. */
+import { apply, type Op, primitive } from "../../graph.ts"
+import { sigmoid } from "../../ops/elementwise.ts"
+import { concat } from "../../ops/movement.ts"
+import type { Composition } from "../../simplify.ts"
+import type { Tensor } from "../../tensor.ts"
+import { alike } from "./blind.ts"
+import { partsOf, slices } from "./concat.ts"
+import type { Rule } from "./layout.ts"
+import { type Affine, affine } from "./norm.ts"
+
+/** Operators that ONNX Runtime adds to the standard ones. */
+export const extraDomain = "com.microsoft"
+
+/** SiLU in one pass. */
+export const silu: Op<object> = primitive<object>({
+  name: "cpu.silu",
+  doc: "x * sigmoid(x)",
+  spec: ([x]) => x,
+  grad: () => [],
+  onnx: (emit, [x]) => emit.node("QuickGelu", [x], { alpha: { float: 1 } }, extraDomain),
+  host: ([x]) => x.map((v) => (v >= 0 ? v / (1 + Math.exp(-v)) : (v * Math.exp(v)) / (1 + Math.exp(v)))),
+})
+
+/** sigmoid(x), from what x was scaled from where that is known: then x itself need not be kept. */
+function logistic(x: Tensor): Tensor {
+  const { op, attrs, inputs } = x.value.node
+  const { activation, ...given } = attrs as Affine
+  if (op.name !== affine.name || activation !== "") return sigmoid(x)
+  const tensors = inputs.map((v) => x.derive(v))
+  return apply(affine, tensors, { ...given, activation: "Sigmoid" })
+}
+
+const forward: Composition = ([x]) =>
+  x.dtype === "float32"
+    ? [
+        concat(
+          partsOf(x).map((p) => apply(silu, [p], {})),
+          1,
+        ),
+      ]
+    : undefined
+
+/** The slope is s + y (1 - s), with y the value and s the sigmoid. */
+const backward: Composition = ([x, g]) => {
+  if (x.dtype !== "float32") return undefined
+  const parts = partsOf(x)
+  const slopes = slices(g, parts)
+  const grads = parts.map((p, i) => {
+    const s = logistic(p)
+    const y = apply(silu, [p], {})
+    return slopes[i].mul(s.add(y.mul(s.neg().add(1))))
+  })
+  return [concat(grads, 1)]
+}
+
+/** Compositions of activations. */
+export const activationCompositions: ReadonlyMap<string, Composition> = new Map<string, Composition>([
+  ["silu", forward],
+  ["silu.grad", backward],
+])
+
+/** Rules of the ops of this file. */
+export const activationRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([[silu.name, alike]])

@@ -1,0 +1,60 @@
+/** The CPU device: ONNX Runtime's blocked convolutions, written directly, with parameters and activations kept in blocks. */
+import type { Composition } from "../../simplify.ts"
+import type { Arrangement } from "../../state.ts"
+import type { Device } from "../device.ts"
+import { activationCompositions, activationRules } from "./activation.ts"
+import { blindRules } from "./blind.ts"
+import { type Blocks, intoBlocks, outOfBlocks } from "./blocks.ts"
+import { convRules } from "./conv.ts"
+import { convCompositions } from "./convolve.ts"
+import { place, type Rule } from "./layout.ts"
+import { normCompositions, normRules } from "./norm.ts"
+import { foldSums } from "./sum.ts"
+import { upsampleCompositions, upsampleRules } from "./upsample.ts"
+
+const rules: ReadonlyMap<string, Rule> = new Map([
+  ...blindRules,
+  ...convRules,
+  ...normRules,
+  ...activationRules,
+  ...upsampleRules,
+])
+
+function arrangement(blocks: Blocks, block: number): Arrangement {
+  return {
+    blocks,
+    block,
+    into: (value) => intoBlocks(value, blocks, block),
+    outOf: (value) => outOfBlocks(value, blocks, block),
+  }
+}
+
+/** The device for blocks of the given size, which is the processor's: 8 or 16. */
+export function cpu(block: number): Device {
+  const compositions: ReadonlyMap<string, Composition> = new Map([
+    ...convCompositions(block),
+    ...normCompositions,
+    ...activationCompositions,
+    ...upsampleCompositions(block),
+  ])
+  return {
+    name: "cpu",
+    compositions,
+    adapt: (graph, stored) => {
+      const placed = place(foldSums(graph), {
+        rules,
+        block,
+        native: true,
+        stored: (variable) => {
+          const known = stored(variable)
+          return known === null ? [] : known?.blocks
+        },
+      })
+      const blocked = [...placed.orders].filter(([, order]) => order.length > 0)
+      return {
+        graph: placed.graph,
+        arrangements: new Map(blocked.map(([variable, order]) => [variable, arrangement(order, block)])),
+      }
+    },
+  }
+}
