@@ -1,6 +1,14 @@
 /** `tweedie/diffusion`: schedules, processes, networks, objectives and samplers. */
 export { Denoiser, type DenoiserOptions, denoiser, type Network, type Predict, Prediction } from "./denoiser.ts"
 export { type TimestepOptions, timestepEmbedding } from "./embedding.ts"
+export {
+  type ErrorOf,
+  type Gaussian,
+  gaussianKl,
+  klWeight,
+  type ReverseVariance,
+  reverseVariance,
+} from "./likelihood.ts"
 export { type SimpleOptions, simple } from "./objective.ts"
 export { PointNet, type PointNetOptions } from "./pointnet.ts"
 export { gaussian, type Kernel, type Posterior, Process } from "./process.ts"

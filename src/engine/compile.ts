@@ -102,6 +102,8 @@ export function compile<A extends readonly unknown[], R>(
     const { stateInputs, stateOutputs } = lowered
     const packs = await upload([...new Set([...stateInputs.keys(), ...stateOutputs.keys()])])
     const bufferOf = (name: string): number => packs.find((p) => p.name === name)!.buffer
+    // Noted before the run, which is in order with all other calls: whoever reads now waits for it.
+    for (const layout of stateOutputs.keys()) written(layout)
     const outputs = await theRoom().run({
       session,
       feeds,
@@ -109,7 +111,6 @@ export function compile<A extends readonly unknown[], R>(
       writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
       fetches: lowered.outputs,
     })
-    for (const layout of stateOutputs.keys()) written(layout)
     let next = 0
     return mapTree(result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
   }

@@ -15,11 +15,13 @@ import { constantOf, describeNode, Site } from "./import/site.ts"
 import { buffersKey } from "./lower.ts"
 import type { OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { readModel } from "./onnx/read.ts"
+import { compareImporters } from "./ops/compare.ts"
 import { elementwiseImporters } from "./ops/elementwise.ts"
 import { gatherImporters } from "./ops/gather.ts"
 import { matmulImporters } from "./ops/matmul.ts"
 import { movementImporters } from "./ops/movement.ts"
 import { reduceImporters } from "./ops/reduce.ts"
+import { sliceImporters } from "./ops/slice.ts"
 import { softmaxImporters } from "./ops/softmax.ts"
 import { batchSize, formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { constant, type Tensor, Variable } from "./tensor.ts"
@@ -50,8 +52,10 @@ export interface ImportedProgram {
 /** All importers by operator; an operator that changed its meaning has several. */
 const importers = new Map<string, Importer[]>()
 for (const importer of [
+  ...compareImporters,
   ...elementwiseImporters,
   ...movementImporters,
+  ...sliceImporters,
   ...gatherImporters,
   ...matmulImporters,
   ...reduceImporters,

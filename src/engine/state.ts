@@ -10,6 +10,8 @@ interface Pack extends Layout {
   readonly buffer: number
   /** Which copy is newer: the host's, the room's, or neither. */
   newer: "host" | "room" | "same"
+  /** The last transfer to the host, which may be under way. */
+  arriving?: Promise<void>
 }
 
 const home = new WeakMap<Variable, Pack>()
@@ -46,8 +48,9 @@ export async function upload(packs: readonly Layout[]): Promise<Pack[]> {
     if (pack.newer !== "host") continue
     const data = allocate(pack.dtype as Dtype, pack.size)
     for (const [variable, place] of pack.places) data.set(variable.initial.data as never, place)
-    await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
+    // Noted before the transfer, which is in order with all other calls: a write meanwhile must not be lost.
     pack.newer = "same"
+    await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
   }
   return packs as Pack[]
 }
@@ -57,13 +60,19 @@ export function written(pack: Layout): void {
   ;(pack as Pack).newer = "room"
 }
 
-async function download(pack: Pack): Promise<void> {
-  if (pack.newer !== "room") return
-  const { data } = await theRoom().get(pack.buffer)
+/** Brings the host up to date with the room. Two readers wait for the same transfer. */
+function download(pack: Pack): Promise<void> {
+  if (pack.newer !== "room") return pack.arriving ?? Promise.resolve()
   pack.newer = "same"
-  for (const [variable, place] of pack.places) {
-    variable.initial = array(pack.dtype, variable.shape, data.slice(place, place + sizeOf(variable.shape)) as never)
-  }
+  pack.arriving = theRoom()
+    .get(pack.buffer)
+    .then(({ data }) => {
+      for (const [variable, place] of pack.places) {
+        const values = data.slice(place, place + sizeOf(variable.shape))
+        variable.initial = array(pack.dtype, variable.shape, values as never)
+      }
+    })
+  return pack.arriving
 }
 
 /** Present values of variables, in their order. */

@@ -1,6 +1,6 @@
 /** Layers without parameters of their own, and their composition. */
 import { randomUniform } from "../engine/create.ts"
-import { greaterEqual } from "../engine/ops/elementwise.ts"
+import { greaterEqual } from "../engine/ops/compare.ts"
 import { isTraining, type Tensor } from "../engine/tensor.ts"
 import type { NamedChildren } from "./module.ts"
 

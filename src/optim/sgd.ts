@@ -1,5 +1,5 @@
 /** Stochastic gradient descent with momentum. */
-import { equal, where } from "../engine/ops/elementwise.ts"
+import { equal, where } from "../engine/ops/compare.ts"
 import { constant } from "../engine/tensor.ts"
 import { expectOption, type Optimizer, type OptimizerOptions, optimizer } from "./optimizer.ts"
 

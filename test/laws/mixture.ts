@@ -44,42 +44,37 @@ export class MixtureNetwork implements Network {
   readonly process: Process
   readonly predict: Predict
 
-  constructor(mixture: Mixture, process: Process, predict: Predict = "eps") {
-    this.shape = [mixture[0].mean.length]
+  /** A sample of `copies` independent points is `[copies * dims]`: noise is drawn by sample, so many points cost little. */
+  constructor(mixture: Mixture, process: Process, predict: Predict = "eps", copies = 1) {
+    this.shape = [copies * mixture[0].mean.length]
     this.mixture = mixture
     this.process = process
     this.predict = predict
   }
 
   forward(x: Tensor, t: Tensor): Tensor {
+    const dims = this.mixture[0].mean.length
+    const copies = this.shape[0] / dims
+    const times = t.reshape([t.shape[0], 1]).broadcastTo([t.shape[0], copies])
+    return this.points(x.reshape([x.shape[0] * copies, dims]), times.flatten()).reshape(x.shape)
+  }
+
+  private points(x: Tensor, t: Tensor): Tensor {
     const [batch, dims] = x.shape
     const count = this.mixture.length
-    const list = (shape: readonly number[], values: readonly number[]): Tensor =>
-      constant(fromNumbers("float32", shape, values))
+    const list = (shape: readonly number[], of: (c: Component) => number | readonly number[]): Tensor =>
+      constant(fromNumbers("float32", shape, this.mixture.flatMap(of)))
     const table = (f: (t: number) => number): Tensor => this.process.at(f, t.add(1), 2)
     const [signal, sigma] = [table((i) => this.process.signal(i)), table((i) => this.process.sigma(i))]
-    const means = list(
-      [1, count, dims],
-      this.mixture.flatMap((c) => c.mean),
-    )
-    const stds = list(
-      [1, count],
-      this.mixture.map((c) => c.std),
-    )
-    const weights = list(
-      [1, count],
-      this.mixture.map((c) => c.weight),
-    )
+    const means = list([1, count, dims], (c) => c.mean)
+    const stds = list([1, count], (c) => c.std)
+    const weights = list([1, count], (c) => c.weight)
 
     const variance = stds.mul(signal).square().add(sigma.square())
     const apart = means.mul(signal.reshape([batch, 1, 1])).sub(x.reshape([batch, 1, dims]))
     const distance = apart.square().sum({ axes: [2] })
-    const chance = softmax(
-      weights
-        .log()
-        .sub(variance.log().mul(dims / 2))
-        .sub(distance.div(variance).mul(0.5)),
-    )
+    const size = variance.log().mul(dims / 2)
+    const chance = softmax(weights.log().sub(size).sub(distance.div(variance).mul(0.5)))
     const score = apart.mul(chance.div(variance).reshape([batch, count, 1])).sum({ axes: [1] })
 
     if (this.predict === "score") return score

@@ -64,8 +64,12 @@ export async function* runSampler(
   weights: (t: number, s: number) => StepWeights,
   { count = 16, steps = model.process.steps, seed = 0, batch = 64, labels, replace, signal }: SamplerOptions,
 ): AsyncGenerator<SampleStep> {
-  if (!(Number.isInteger(count) && count >= 1))
-    throw new RangeError(`sampler: got count ${count}, expected a whole number from 1`)
+  for (const [name, value] of Object.entries({ count, batch })) {
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new RangeError(`sampler: got ${name} ${value}, expected a whole number from 1`)
+  }
+  if (labels !== undefined && labels.length !== count)
+    throw new RangeError(`sampler: got ${labels.length} labels for ${count} samples, expected one each`)
   const times = [...respaced(model.process.steps, steps), 0]
   const size = sizeOf(model.shape)
   const rows = Math.min(batch, count)

@@ -1,6 +1,7 @@
 /** Activations that are compositions of primitives. */
 import { apply, expectDtype, floats, type Op } from "../graph.ts"
-import { erf, exp, greater, sigmoid, softplus, tanh, where } from "../ops/elementwise.ts"
+import { greater, where } from "../ops/compare.ts"
+import { erf, exp, sigmoid, softplus, tanh } from "../ops/elementwise.ts"
 import type { Tensor } from "../tensor.ts"
 import { fused } from "./fused.ts"
 

@@ -1,6 +1,6 @@
 /** Scaled dot-product attention, and a linear map with bias. */
 import { apply, type Op } from "../graph.ts"
-import { where } from "../ops/elementwise.ts"
+import { where } from "../ops/compare.ts"
 import { matmul } from "../ops/matmul.ts"
 import { softmax } from "../ops/softmax.ts"
 import { formatShape, UsageError } from "../shape.ts"

@@ -1,7 +1,8 @@
 /** ONNX activations that are compositions of our ops. */
 import { elu, gelu, leakyRelu, mish, silu } from "../fused/activation.ts"
 import type { Importer, ImportSite } from "../graph.ts"
-import { abs, exp, greater, less, maximum, minimum, relu, sigmoid, where } from "../ops/elementwise.ts"
+import { greater, less, where } from "../ops/compare.ts"
+import { abs, exp, maximum, minimum, relu, sigmoid } from "../ops/elementwise.ts"
 import type { Tensor } from "../tensor.ts"
 
 /** Bounds: attributes before operator set 11, inputs since. */

@@ -1,6 +1,7 @@
 /** ONNX arithmetic, logic and reductions that are compositions of our ops, and nodes that pass their input on. */
 import type { Importer, ImportSite } from "../graph.ts"
-import { abs, equal, exp, log, logicalNot, logicalOr, sqrt, stopGradient } from "../ops/elementwise.ts"
+import { equal, logicalNot, logicalOr } from "../ops/compare.ts"
+import { abs, exp, log, sqrt, stopGradient } from "../ops/elementwise.ts"
 import { max, type ReduceOptions, readReduce, sum } from "../ops/reduce.ts"
 import type { Tensor } from "../tensor.ts"
 import { constantOf } from "./site.ts"

@@ -12,7 +12,7 @@ import {
 } from "../graph.ts"
 import { formatShape, normalizeAxis, stridesOf, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { greater, where } from "./elementwise.ts"
+import { greater, where } from "./compare.ts"
 
 interface At {
   readonly axis: number

@@ -23,7 +23,8 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { cast, equal, type Operand } from "./elementwise.ts"
+import { cast, equal } from "./compare.ts"
+import type { Operand } from "./pointwise.ts"
 
 interface Axes {
   readonly axes: readonly number[]
