@@ -1,7 +1,8 @@
 /** An image kept as its first few singular triplets: how much is stored, how much is lost. */
 
 import { fileURLToPath } from "node:url"
-import { lowRank, norm, type Real, subtract, svdvals } from "../src/linalg/index.ts"
+import { array } from "../src/engine/array.ts"
+import { matmul, norm, type Real, subtract, svd } from "../src/linalg/index.ts"
 
 /** A grey image [height, width] made by formula: a sky, a sun, hills and a fence, values 0 to 1. */
 export function landscape(height = 450, width = 333): Real {
@@ -33,15 +34,21 @@ export interface Compressed {
   readonly tail: number
 }
 
-/** The best approximations of an image [height, width] at the given ranks. (Seed 003, E4.) */
+/** The best approximations of an image [height, width] at the given ranks: sum of s_i u_i v_i^T. (Seed 003, E4.) */
 export function compress(image: Real, ranks: readonly number[] = [1, 5, 20, 50]): Compressed[] {
   const [height, width] = image.shape
-  const s = svdvals(image).data
+  const { u, s, vt } = svd(image)
+  const count = s.data.length
   return ranks.map((rank) => {
-    const kept = lowRank(image, rank)
+    const left = new Float64Array(height * rank)
+    for (let i = 0; i < height; i++) {
+      for (let k = 0; k < rank; k++) left[i * rank + k] = u.data[i * count + k] * s.data[k]
+    }
+    const right = vt.data.slice(0, rank * width)
+    const kept = matmul(array("float64", [height, rank], left), array("float64", [rank, width], right))
     const stored = (1 + height + width) * rank
     let tail = 0
-    for (let i = rank; i < s.length; i++) tail += s[i] ** 2
+    for (let i = rank; i < count; i++) tail += s.data[i] ** 2
     return {
       rank,
       image: kept,

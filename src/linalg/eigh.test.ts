@@ -76,6 +76,18 @@ function symmetric(a: Real): Real {
   return scale(0.5, add(a, transpose(a)))
 }
 
+test("an orthonormal eigenbasis is unique up to signs only where eigenvalues are simple", () => {
+  const { vectors } = eigh(diag([1, 2]))
+  expect(Array.from(vectors.data.map(Math.abs))).toEqual([1, 0, 0, 1])
+  // The negated vectors rebuild the same matrix, and for the identity every rotation does.
+  const flipped = scale(-1, vectors)
+  expect(matmul(matmul(flipped, diag([1, 2])), transpose(flipped)).data).toEqual(diag([1, 2]).data)
+  for (const angle of [0.1, 0.7, 2]) {
+    const q = rotation(angle)
+    expect(largest(subtract(matmul(matmul(q, eye(2)), transpose(q)), eye(2)).data)).toBeLessThan(4e-16)
+  }
+})
+
 test("eigenvalues of the second difference are 2 - 2 cos(k pi / (n + 1))", () => {
   const n = 90
   const { values } = eigh(

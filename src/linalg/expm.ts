@@ -3,7 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { balance } from "./balance.ts"
 import { reduceLu, solveFactored } from "./lu.ts"
-import { eps, finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { eps, finite, LinAlgError, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 import { plainMatrixNorm } from "./norm.ts"
 import { square } from "./product.ts"
 
@@ -63,6 +63,8 @@ function scalingAndSquaring(n: number, a: Float64Array): Float64Array {
   const one = new Float64Array(n * n)
   for (let i = 0; i < n; i++) one[i * n + i] = 1
   if (norm === 0) return one
+  if (norm === Number.POSITIVE_INFINITY)
+    throw new LinAlgError("expm: the matrix's norm overflows double precision (scale the input down)")
   // A norm beyond what squaring can undo overflows for sure; a first scaling keeps the powers below finite.
   const first = norm > 1e30 ? Math.ceil(Math.log2(norm)) - 100 : 0
   let x = first > 0 ? a.map((v) => v * 2 ** -first) : a

@@ -23,10 +23,15 @@ const v = new Float64Array(3)
  */
 export function francis(where: string, s: Schurable, from: number, to: number): void {
   const { n, h } = s
+  let norm = 0
+  for (let i = from; i <= to; i++) {
+    for (let j = Math.max(from, i - 1); j <= to; j++) norm = Math.max(norm, Math.abs(h[i * n + j]))
+  }
   let hi = to
   let sweep = 0
   while (hi >= from) {
-    const low = activeFrom(n, h, from, hi)
+    // What is slow to converge lies under the rounding of the largest entries, and is measured by those.
+    const low = activeFrom(n, h, from, hi, sweep > 20 ? eps * norm : tiny)
     if (low > from) h[low * n + low - 1] = 0
     if (low >= hi - 1) {
       if (low === hi - 1) standardise(s, low)
@@ -40,10 +45,10 @@ export function francis(where: string, s: Schurable, from: number, to: number): 
 }
 
 /** First row of the unreduced block that ends in row `hi`: where a subdiagonal is negligible (Ahues and Tisseur 1997). */
-export function activeFrom(n: number, h: Float64Array, from: number, hi: number): number {
+function activeFrom(n: number, h: Float64Array, from: number, hi: number, floor: number): number {
   for (let l = hi; l > from; l--) {
     const sub = Math.abs(h[l * n + l - 1])
-    if (sub <= tiny) return l
+    if (sub <= floor) return l
     const d0 = h[(l - 1) * n + l - 1]
     const d1 = h[l * n + l]
     let size = Math.abs(d0) + Math.abs(d1)
@@ -303,7 +308,7 @@ function columnsOf2(a: Float64Array, at: number, row: number, count: number, tau
  * Rotates the 2 x 2 block at row i so that real eigenvalues stand on its diagonal, and so that a complex pair leaves
  * equal diagonal entries with off-diagonals of opposite sign.
  */
-export function standardise(s: Schurable, i: number): void {
+function standardise(s: Schurable, i: number): void {
   const { n, h, zt } = s
   const p = i * n + i
   const a = h[p]
@@ -317,6 +322,11 @@ export function standardise(s: Schurable, i: number): void {
   const size = Math.max(Math.abs(half), Math.abs(b), Math.abs(c))
   const part = (half / size) * (half / size) + (b / size) * (c / size)
   const isReal = part >= 0
+  if (half === 0 && part === 0 && Math.abs(b) >= Math.abs(c)) {
+    // b c has underflowed: c is nothing beside b.
+    h[p + n] = 0
+    return
+  }
   if (isReal) {
     // The rotation whose first column is the eigenvector (x, c) of the eigenvalue farther from d: no cancellation.
     const root = Math.sqrt(part) * size
@@ -348,7 +358,7 @@ export function standardise(s: Schurable, i: number): void {
     const mean = (h[p] + h[p + n + 1]) / 2
     h[p] = mean
     h[p + n + 1] = mean
-    // Rounding may have turned a barely complex pair into a real one.
-    if (h[p + 1] * h[p + n] >= 0) standardise(s, i)
+    // Rounding may have turned a barely complex pair into a real one: then the off-diagonals have no opposite signs.
+    if (Math.sign(h[p + 1]) * Math.sign(h[p + n]) >= 0) standardise(s, i)
   }
 }

@@ -1,10 +1,10 @@
 /** General to upper Hessenberg form, by blocks of reflectors. */
 
 import type { Arrayable } from "../engine/array.ts"
-import { axpyAt, dotAt, gemv, gemvT } from "./blas.ts"
+import { axpyAt, dotAt, gemv, gemvT, rescale } from "./blas.ts"
 import { block, flip, gemm } from "./gemm.ts"
 import { gather, type Reflectors, reflect, reflectLeft } from "./householder.ts"
-import { perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 
 const panel = 32
 
@@ -92,7 +92,9 @@ export function hessenberg(a: Arrayable): Hessenberg {
   const s = squareOf("hessenberg", a)
   const n = s.rows
   return perMatrix(s, (x) => {
+    const scale = rescale(x)
     const q = formHessenbergQ(n, reduceHessenberg(n, x))
-    return { q: real([n, n], q), h: real([n, n], x) }
+    if (scale !== 1) for (let i = 0; i < x.length; i++) x[i] /= scale
+    return { q: real([n, n], q), h: real([n, n], finite("hessenberg", x)) }
   })
 }

@@ -39,3 +39,15 @@ test("a hyperplane that misses the origin is no subspace", () => {
   expect(() => gapBetween([0, 0], 1, 2)).toThrow(/gapBetween: normal is zero/)
   expect(() => distanceTo(h, [1, 2, 3])).toThrow(/distanceTo: point has 3 entries, expected 2/)
 })
+
+test("the graph y = b.x + c is a hyperplane with normal (b, -1): (b, 1) is not perpendicular to it", () => {
+  const b = [2, -3]
+  const [p, q] = [
+    [0.5, 1, 0],
+    [-1, 2, 0],
+  ].map(([x, y]) => [x, y, b[0] * x + b[1] * y + 4])
+  const along = subtract(q, p)
+  expect(dot([...b, -1], along)).toBe(0)
+  expect(dot([...b, 1], along)).toBe(-12)
+  expect(distanceTo(hyperplane([...b, -1], { point: p }), q)).toBe(0)
+})

@@ -190,6 +190,21 @@ test.each([
   ).toThrow(new RegExp(`^${name}: matrix is not symmetric, entry \\[0, 1\\] is 2 and entry \\[1, 0\\] is 3`))
 })
 
+test.each([
+  ["lstsq", (t: number) => linalg.lstsq(I2, [1, 2], { tolerance: t })],
+  ["pinv", (t: number) => linalg.pinv(I2, { tolerance: t })],
+  ["matrixRank", (t: number) => linalg.matrixRank(I2, { tolerance: t })],
+  ["orth", (t: number) => linalg.orth(I2, { tolerance: t })],
+  ["projection", (t: number) => linalg.projection(I2, { tolerance: t })],
+  ["nullSpace", (t: number) => linalg.nullSpace(I2, { tolerance: t })],
+  ["definiteness", (t: number) => linalg.definiteness(I2, { tolerance: t })],
+  ["isDiagonalizable", (t: number) => linalg.isDiagonalizable(I2, { tolerance: t })],
+  ["isOrthogonal", (t: number) => linalg.isOrthogonal(I2, { tolerance: t })],
+] as const)("%s refuses a tolerance that is negative or NaN", (name, call) => {
+  for (const t of [-1, Number.NaN])
+    expect(() => call(t)).toThrow(`${name}: tolerance is ${t}, expected a number from 0`)
+})
+
 test("inputs are read, never written", () => {
   const a = linalg.add(linalg.outer([1, 2, 3], [1, 2, 3]), linalg.eye(3))
   const kept = a.data.slice()

@@ -1,4 +1,11 @@
-/** Linear algebra on the host: real float64 matrices, synchronous, checked. */
+/**
+ * Linear algebra on the host: float64, synchronous, checked.
+ *
+ * A matrix is any real `NdArray` (its dtype is converted) or nested lists, a vector one with a single axis; results
+ * are `NdArray<"float64">`, plain numbers for what is one number, and pairs of real arrays for what is complex. Where
+ * a doc comment writes [..., m, n], leading axes are a batch. Wrong shapes, empty arrays, NaN and Infinity are a
+ * RangeError, what the mathematics refuses (singular, not definite, overflow) a LinAlgError, both by the function's name.
+ */
 
 export { adjugate } from "./adjugate.ts"
 export {

@@ -22,10 +22,15 @@ const gauss = (seed: number, m: number, n: number): Real =>
   array("float64", [m, n], fillNormal(new Float64Array(m * n), keyOf(seed)))
 const bound = 1e-10
 
-/** Frobenius norm of A - B C over that of A. */
+/** Frobenius norm of A - B C over that of A; for large matrices from its action on normal vectors, E||E x||^2 = ||E||^2. */
 function backward(a: Real, b: Real, c: Real): number {
   const [m, n] = a.shape
   const k = b.shape[1]
+  if (n >= 1000) {
+    const x = gauss(99, n, 4)
+    const rest = matmul(b, matmul(c, x)).data
+    return length(matmul(a, x).data.map((v, i) => v - rest[i])) / 2 / length(a.data)
+  }
   const rest = a.data.slice()
   gemm(m, n, k, -1, block(b.data, 0, k), block(c.data, 0, n), block(rest, 0, n))
   return length(rest) / Math.max(length(a.data), 1e-300)
@@ -37,9 +42,14 @@ function length(x: Float64Array): number {
   return Math.sqrt(sum)
 }
 
-/** Largest entry of Q^T Q - I. */
+/** Largest entry of Q^T Q - I; for large matrices its Frobenius norm, from its action on normal vectors. */
 function looseness(q: Real): number {
   const [m, n] = q.shape
+  if (n >= 1000) {
+    const x = gauss(98, n, 4)
+    const back = matmul(transpose(q), matmul(q, x)).data
+    return length(back.map((v, i) => v - x.data[i])) / 2
+  }
   const gram = new Float64Array(n * n)
   gemm(n, n, m, 1, flip(block(q.data, 0, n)), block(q.data, 0, n), block(gram, 0, n))
   for (let i = 0; i < n; i++) gram[i * n + i] -= 1
@@ -188,13 +198,19 @@ test("1000 x 1000: LU and its solution", () => {
 })
 
 test("1000 x 1000: Cholesky of a matrix with condition number 1e12", () => {
-  const q = qr(big).q
-  const values = array(
-    "float64",
-    [n],
-    Float64Array.from({ length: n }, (_, i) => 10 ** ((-12 * i) / (n - 1))),
-  )
-  const a = symmetric(matmul(times(q, values), transpose(q)))
+  // H D H with a reflection H = I - 2 v v^T: dense, and its eigenvalues are the diagonal's.
+  const d = Float64Array.from({ length: n }, (_, i) => 10 ** ((-12 * i) / (n - 1)))
+  const v = gauss(14, n, 1).data
+  const size = length(v)
+  for (let i = 0; i < n; i++) v[i] /= size
+  const w = v.map((x, i) => x * d[i])
+  const inner = v.reduce((sum, x, i) => sum + x * w[i], 0)
+  const a = array("float64", [n, n], new Float64Array(n * n))
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      a.data[i * n + j] = (i === j ? d[i] : 0) - 2 * (v[i] * w[j] + w[i] * v[j]) + 4 * inner * v[i] * v[j]
+    }
+  }
   const l = cholesky(a)
   expect(backward(a, l, transpose(l))).toBeLessThan(bound)
 })

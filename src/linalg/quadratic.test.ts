@@ -20,7 +20,7 @@ function withEigenvalues(seed: number, values: readonly number[]): Real {
   const { q } = qr(gauss(seed, values.length, values.length))
   return symmetric(matmul(matmul(q, diag([...values])), transpose(q)))
 }
-const valueOf = (a: Real, b: Real, x: Real): number => quadraticForm(a, x) + dot(b, x)
+const quadraticAt = (a: Real, b: Real, x: Real): number => quadraticForm(a, x) + dot(b, x)
 const gradientOf = (a: Real, b: Real, x: Real): Real => add(scale(2, matmul(a, x)), b)
 
 test("x = -A^-1 b / 2 is the minimum, maximum or saddle of x^T A x + b^T x by the definiteness of A [C41]", () => {
@@ -37,10 +37,10 @@ test("x = -A^-1 b / 2 is the minimum, maximum or saddle of x^T A x + b^T x by th
       expect(found.kind).toBe(kind)
       expect(found.isUnique).toBe(true)
       expect(norm(gradientOf(a, b, found.point))).toBeLessThan(1e-12)
-      const here = valueOf(a, b, found.point)
+      const here = quadraticAt(a, b, found.point)
       const changes = Array.from({ length: 40 }, (_, t) => {
         const step = gauss(t + 41 * seed, 3)
-        const there = valueOf(a, b, add(found.point, step))
+        const there = quadraticAt(a, b, add(found.point, step))
         // q(x + d) - q(x) = d^T A d
         expect(Math.abs(there - here - quadraticForm(a, step))).toBeLessThan(1e-11)
         return Math.sign(there - here)

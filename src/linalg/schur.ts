@@ -4,7 +4,7 @@ import type { Arrayable } from "../engine/array.ts"
 import { rescale, transposed } from "./blas.ts"
 import { francis } from "./francis.ts"
 import { formHessenbergQ, reduceHessenberg } from "./hessenberg.ts"
-import { perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 
 /** What {@link schur} gives: A = Z T Z^T. */
 export interface Schur {
@@ -20,6 +20,7 @@ export function reduceSchur(where: string, n: number, a: Float64Array): Float64A
   const zt = transposed(n, n, formHessenbergQ(n, reduceHessenberg(n, a)))
   francis(where, { n, h: a, zt }, 0, n - 1)
   if (scale !== 1) for (let i = 0; i < a.length; i++) a[i] /= scale
+  finite(where, a)
   return zt
 }
 

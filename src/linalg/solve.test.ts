@@ -152,20 +152,18 @@ test("triangular systems of every kind are solved", () => {
   for (const lower of [true, false]) {
     for (const unitDiagonal of [true, false]) {
       const t = array("float64", [n, n], new Float64Array(n * n))
+      // What must not be read holds other numbers.
+      const given = array("float64", [n, n], new Float64Array(n * n).fill(7))
       for (let i = 0; i < n; i++) {
         for (let j = 0; j < n; j++) {
+          const p = i * n + j
           const isKept = lower ? j < i : j > i
-          t.data[i * n + j] = isKept
-            ? full.data[i * n + j] / 20
-            : i === j
-              ? unitDiagonal
-                ? 1
-                : full.data[i * n + i]
-              : 0
+          t.data[p] = isKept ? full.data[p] / 20 : i !== j ? 0 : unitDiagonal ? 1 : full.data[p]
+          if (isKept || (i === j && !unitDiagonal)) given.data[p] = t.data[p]
         }
       }
       const x = gauss(5, n, 3)
-      const back = solveTriangular(full.data.length ? t : full, matmul(t, x), { lower, unitDiagonal })
+      const back = solveTriangular(given, matmul(t, x), { lower, unitDiagonal })
       expect(norm(subtract(back, x)) / norm(x)).toBeLessThan(1e-8)
     }
   }
@@ -219,6 +217,27 @@ test("least squares keeps to the rank it is given and says what it found", () =>
   expect(Array.from(cut.x.data)).toEqual([1, 0])
   expect(pinv(a, { tolerance: 1e-6 }).shape).toEqual([2, 3])
   expect(pinv([[0, 0]]).data.every((v) => v === 0)).toBe(true)
+})
+
+test("a semi-definite matrix has many lower triangular roots, so its factor is not taken for one", () => {
+  const a = [
+    [0, 0],
+    [0, 1],
+  ]
+  for (const [x, y] of [
+    [0, 1],
+    [0.6, 0.8],
+    [1, 0],
+  ]) {
+    const l = [
+      [0, 0],
+      [x, y],
+    ]
+    expect(Array.from(matmul(l, transposeOf(array("float64", [2, 2], Float64Array.of(0, 0, x, y)))).data)).toEqual([
+      0, 0, 0, 1,
+    ])
+  }
+  expect(() => cholesky(a)).toThrow(LinAlgError)
 })
 
 test("Cholesky refuses semi-definite and indefinite matrices by the minor that fails", () => {
