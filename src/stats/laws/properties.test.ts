@@ -36,7 +36,10 @@ const continuousFamilies: Record<string, (g: Generator) => Continuous> = {
   cauchy: (g) => cauchy({ loc: g.uniform(-100, 100), scale: wide(g, 1e-3, 1e3) }),
   levy: (g) => levy({ loc: g.uniform(-100, 100), scale: wide(g, 1e-3, 1e3) }),
   mixture: (g) =>
-    mixture({ components: [normal({ mean: g.uniform(-50, 0) }), cauchy({ loc: g.uniform(0, 50) })], weights: [0.3, 0.7] }),
+    mixture({
+      components: [normal({ mean: g.uniform(-50, 0) }), cauchy({ loc: g.uniform(0, 50) })],
+      weights: [0.3, 0.7],
+    }),
   affine: (g) => affine(gamma({ shape: wide(g, 0.3, 100) }), { scale: -wide(g, 0.01, 100), shift: g.uniform(-5, 5) }),
 }
 
@@ -117,7 +120,9 @@ test("alphaStable: on 10,000 random inputs the tails add up to 1 and rise, and q
     const x = i % 2 === 0 ? law.quantile(share) : law.upperQuantile(share)
     const got = i % 2 === 0 ? law.cdf(x) : law.sf(x)
     const rounding = (eps * (Math.abs(x) + 10) * law.pdf(x)) / got
-    expect(Math.abs(got / share - 1), `alpha ${law.alpha}, beta ${law.beta}: ${share} at ${x}`).toBeLessThan(1e-8 + 8 * rounding)
+    expect(Math.abs(got / share - 1), `alpha ${law.alpha}, beta ${law.beta}: ${share} at ${x}`).toBeLessThan(
+      1e-8 + 8 * rounding,
+    )
   }
 })
 

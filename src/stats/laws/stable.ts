@@ -96,7 +96,9 @@ function logIntegral({ length, steepness, logV }: Angles, factor: number, weigh:
     return (low + high) / 2
   }
   const cuts = [-reach, -40, -15, -5, 0, 5, 15, 40, reach, ...levels.map(crossing)].sort((a, b) => a - b)
-  const probes = cuts.flatMap((cut, i) => (i + 1 < cuts.length ? [0, 0.25, 0.5, 0.75].map((s) => cut + s * (cuts[i + 1] - cut)) : [cut]))
+  const probes = cuts.flatMap((cut, i) =>
+    i + 1 < cuts.length ? [0, 0.25, 0.5, 0.75].map((s) => cut + s * (cuts[i + 1] - cut)) : [cut],
+  )
   const heights = probes.map(value)
   const top = heights.reduce((best, v, i) => (v > heights[best] ? i : best), 0)
   if (heights[top] === -Infinity) return -Infinity
