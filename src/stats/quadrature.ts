@@ -83,7 +83,7 @@ function panel(f: (x: number) => number, low: number, high: number): Panel {
 
 /**
  * int_low^high f(x) dx. The panel with the largest error is halved until the sum is good enough; an infinite end is
- * brought to 1 by x = a + t / (1 - t). f is never asked for its value at the ends or at the breaks.
+ * brought to 1 by x = a + s t / (1 - t), s the length of the last finite stretch. f is never asked for its value at the ends or at the breaks.
  *
  * @throws RangeError when an end is NaN, f is not finite somewhere, or the panels do not suffice.
  */
@@ -109,10 +109,14 @@ export function integrate(
     const to = ends[i + 1]
     if (from > -Infinity && to < Infinity) queue.push({ f, at: panel(f, from, to) })
     else {
+      // the last finite stretch says how fast f may change out there
+      const finite = ends.filter((x) => Math.abs(x) < Infinity)
+      const stretch = to === Infinity ? from - finite[finite.length - 2] : finite[1] - to
+      const scale = stretch > 0 ? stretch : Math.max(1, Math.abs(to === Infinity ? from : to))
       const folded =
         to === Infinity
-          ? (t: number): number => f(from + t / (1 - t)) / (1 - t) ** 2
-          : (t: number): number => f(to - t / (1 - t)) / (1 - t) ** 2
+          ? (t: number): number => (scale * f(from + (scale * t) / (1 - t))) / (1 - t) ** 2
+          : (t: number): number => (scale * f(to - (scale * t) / (1 - t))) / (1 - t) ** 2
       for (const [a, b] of [
         [0, 0.5],
         [0.5, 1],

@@ -72,9 +72,11 @@ function normalised(logits: ArrayLike<number>): Float64Array {
       throw new RangeError(`categorical: logits[${i}] is ${logits[i]}, expected a number below Infinity`)
     }
   }
-  const total = logSumExp(logits)
-  if (total === -Infinity) throw new RangeError("categorical: all logits are -Infinity, expected at least one above")
-  return Float64Array.from(logits, (v) => v - total)
+  const high = Array.from(logits).reduce((a, b) => Math.max(a, b))
+  if (high === -Infinity) throw new RangeError("categorical: all logits are -Infinity, expected at least one above")
+  const shifted = Float64Array.from(logits, (v) => v - high)
+  const total = logSumExp(shifted)
+  return shifted.map((v) => v - total)
 }
 
 /** Running sums of probabilities, the last one exactly 1. */
