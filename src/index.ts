@@ -21,6 +21,7 @@ export { grad, gradients, valueAndGrad } from "./engine/grad.ts"
 export { type ImportedProgram, type ImportOptions, importOnnx } from "./engine/import.ts"
 export * as inspect from "./engine/inspect.ts"
 export { hessian, jacobian } from "./engine/jacobian.ts"
+export { matmulLarge } from "./engine/large.ts"
 export {
   equal,
   greater,

@@ -17,7 +17,7 @@ const order = [
   "engine/grad < engine/jacobian < engine",
   "engine/simplify < engine/evaluate engine/lower engine/worker engine/runtime < engine/state engine/devices",
   "engine/trace engine/grad engine/session < engine/evaluate engine/lower engine/worker engine/runtime",
-  "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect < engine",
+  "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect engine/large < engine",
   "engine < index",
   "engine < nn optim losses minimize ode",
   "ground < linalg < stats < transport metrics",
