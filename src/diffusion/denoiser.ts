@@ -15,6 +15,10 @@ export interface Network {
 
 /** Options of {@link denoiser}. */
 export interface DenoiserOptions {
+  /**
+   * What the network's output means. Where hardly any signal is left (the last times of the cosine schedule), x0 from
+   * eps or score divides the network's error by almost nothing: few-step samplers then want `v`, `x0` or a `clip`.
+   */
   readonly predict?: Predict
   /** Bound on |x0| while sampling; by default 1 for images (three axes) and none for points. */
   readonly clip?: number | null

@@ -26,7 +26,6 @@ const schema = z.strictObject({
   batch: trainingOptions.batch.default(512),
   lr: trainingOptions.lr.default(2e-3),
   ema: trainingOptions.ema.default(0.995),
-  predict: diffusionOptions.predict.default("eps"),
   set: z
     .enum(["eightGaussians", "moons", "swissRoll", "checkerboard", "pinwheel"])
     .default("eightGaussians")
