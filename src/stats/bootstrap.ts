@@ -31,7 +31,7 @@ export interface Bootstrap {
  * Bootstrap of a statistic: it is computed on samples of the same size drawn with replacement from the observations.
  * Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", chapters 6, 13 and 14.
  *
- * @throws RangeError for fewer than two observations, a NaN, or a statistic that is not finite on a resample.
+ * @throws RangeError for fewer than two values, a NaN, or a statistic that is not finite on a resample.
  */
 export function bootstrap(
   values: ArrayLike<number>,

@@ -66,11 +66,32 @@ test("covariance is bilinear: Cov(sum a X, sum b Y) = sum sum a b Cov, exactly, 
     let pairs = 0
     for (let i = 0; i < 3; i++) for (let j = 0; j < 3; j++) pairs += a[i] * a[j] * covariance(xs[i], xs[j])
     expect(variance(combine(a, xs))).toBeCloseTo(pairs, 12)
-    if (round > 0) continue
-    // with the weights of the last summands exchanged it does not hold
-    const wrong = expected - a[2] * b[1] * covariance(xs[2], ys[1]) + a[1] * b[0] * covariance(xs[2], ys[1])
-    expect(Math.abs(wrong - expected)).toBeGreaterThan(1e-3)
   }
+})
+
+test("the step from 2 to 3 summands and from 1 to 2 adds a_3 b_2, not a_2 b_3, times the last covariance [D03]", () => {
+  const xs = [
+    [1, 2, 4, 3],
+    [0, 1, 1, 5],
+    [2, -1, 3, 1],
+  ]
+  const ys = [
+    [1, 0, 2, 2],
+    [3, 1, -1, 0],
+  ]
+  const a = [1, 2, 3]
+  const b = [-1, 2, 5]
+  const direct = covariance(
+    xs[0].map((_, i) => a[0] * xs[0][i] + a[1] * xs[1][i] + a[2] * xs[2][i]),
+    ys[0].map((_, i) => b[0] * ys[0][i] + b[1] * ys[1][i]),
+  )
+  let before = 0
+  for (let i = 0; i < 3; i++)
+    for (let j = 0; j < 2; j++) if (i < 2 || j < 1) before += a[i] * b[j] * covariance(xs[i], ys[j])
+  const last = covariance(xs[2], ys[1])
+  expect(direct).toBeCloseTo(-16.1875, 12)
+  expect(before + a[2] * b[1] * last).toBeCloseTo(-16.1875, 12)
+  expect(before + a[1] * b[2] * last).toBeCloseTo(-17.9375, 12)
 })
 
 test("Var[A X] = A Var[X] A^T and Var[a X + b] = a^2 Var X, to 1e-12 on samples [D04]", () => {

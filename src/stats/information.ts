@@ -5,7 +5,7 @@ import { xlogy } from "./special/logs.ts"
 
 /** Shannon's entropy -sum p log p, from 0 to log n; 0 log 0 is 0. @throws RangeError unless p is a probability vector. */
 export function entropy(p: ArrayLike<number>): number {
-  return -probabilities("entropy", "p", p).reduce((sum, v) => sum + xlogy(v, v), 0)
+  return 0 - probabilities("entropy", "p", p).reduce((sum, v) => sum + xlogy(v, v), 0)
 }
 
 function pair(where: string, p: ArrayLike<number>, q: ArrayLike<number>): [Float64Array, Float64Array] {
@@ -19,7 +19,7 @@ function pair(where: string, p: ArrayLike<number>, q: ArrayLike<number>): [Float
 /** Cross-entropy -sum p log q; Infinity where q is 0 and p is not. @throws RangeError unless both are probability vectors. */
 export function crossEntropy(p: ArrayLike<number>, q: ArrayLike<number>): number {
   const [a, b] = pair("crossEntropy", p, q)
-  return -a.reduce((sum, v, i) => sum + xlogy(v, b[i]), 0)
+  return 0 - a.reduce((sum, v, i) => sum + xlogy(v, b[i]), 0)
 }
 
 /**

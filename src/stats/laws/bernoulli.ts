@@ -40,7 +40,7 @@ export function bernoulli({ p = 0.5 }: BernoulliOptions = {}): Bernoulli {
     variance,
     skewness: variance > 0 ? (1 - 2 * p) / Math.sqrt(variance) : undefined,
     kurtosis: variance > 0 ? (1 - 6 * variance) / variance : undefined,
-    entropy: () => -xlogy(p, p) - xlog1py(1 - p, -p),
+    entropy: () => 0 - xlogy(p, p) - xlog1py(1 - p, -p),
     mgf: (t: number) => Math.exp(logTwoPoint("bernoulli.mgf", p, t)),
     fit(values: ArrayLike<number>) {
       const x = observations("bernoulli.fit", "observations", values)

@@ -42,7 +42,7 @@ export function categorical(options: CategoricalOptions): Categorical {
     probs: Array.from(probs),
     logProb,
     pmf: (k: number) => Math.exp(logProb(k)),
-    entropy: () => -probs.reduce((sum, p) => sum + xlogy(p, p), 0),
+    entropy: () => 0 - probs.reduce((sum, p) => sum + xlogy(p, p), 0),
     sample(count = 1, source: Source = 0) {
       const generator = generatorOf(source)
       const out = new Float64Array(integer("categorical.sample", "count", count))

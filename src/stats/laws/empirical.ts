@@ -97,7 +97,7 @@ export function empirical({ values, probs }: EmpiricalOptions): Empirical {
       for (let k = points.length - 1; k > 0; k--) if (above[k] > share * (1 + 1e-14)) return points[k]
       return points[0]
     },
-    entropy: () => -p.reduce((sum, v) => sum + xlogy(v, v), 0),
+    entropy: () => 0 - p.reduce((sum, v) => sum + xlogy(v, v), 0),
     mgf(t: number) {
       real("empirical.mgf", "t", t)
       return Math.exp(logSumExp(points.map((v, i) => Math.log(p[i]) + t * v)))

@@ -6,6 +6,7 @@ import { expectation } from "../expectation.ts"
 import { ksTest } from "../ks-test.ts"
 import type { Continuous, Discrete, Generating, Spread } from "../law.ts"
 import { monteCarlo } from "../monte-carlo.ts"
+import { integrate } from "../quadrature.ts"
 import { affine } from "./affine.ts"
 import { bernoulli } from "./bernoulli.ts"
 import { beta } from "./beta.ts"
@@ -152,6 +153,10 @@ test("the normal law: Phi(-1) = .1586553, Phi(0) = 1/2, and it is closed under a
   const law = normal()
   expect(law.cdf(-1)).toBeCloseTo(0.1586553, 7)
   expect(law.cdf(0)).toBe(0.5)
+  // an integral from 0 instead of -infinity would say 0 and -.3413
+  expect(integrate((x) => law.pdf(x), 0, -1).value).toBeCloseTo(-0.3413, 4)
+  expect(integrate((x) => law.pdf(x), -Infinity, -1).value).toBeCloseTo(law.cdf(-1), 12)
+  expect([normal({ std: 2 }).variance, normal({ std: 2 }).std]).toEqual([4, 2])
   expect(law.logCdf(-1e4)).toBeCloseTo(-5e7 - Math.log(1e4 * Math.sqrt(2 * Math.PI)), 0)
   const moved = affine(normal({ mean: 3, std: 2 }), { scale: -1.5, shift: 4 })
   const expected = normal({ mean: -0.5, std: 3 })

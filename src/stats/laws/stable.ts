@@ -2,7 +2,7 @@
 
 import { integrate } from "../quadrature.ts"
 import { lgamma } from "../special/gamma.ts"
-import { mirrored, type Tails, tailsFromLogLower, tailsFromShares } from "../special/tails.ts"
+import { allBelow, mirrored, type Tails, tailsFromLogLower, tailsFromShares } from "../special/tails.ts"
 
 /** The angular function of Nolan's integrals along the variable t = log(phi / psi), phi and psi the two angles' ends. */
 interface Angles {
@@ -60,7 +60,7 @@ function logFactor(alpha: number, beta: number, z: number): number {
 }
 
 /** Levels of log g between which the integrands are smooth on the scale of a panel. */
-const levels = [-60, -30, -15, -8, -4, -2, -0.5, 0.5, 1.3, 2, 2.7, 3.5, 4.5, 6.7] as const
+const levels = [-12, -3, 0, 2, 6.7] as const
 
 /**
  * log of the integral over the angle of exp(weigh(log g)), where g = factor V is monotone. The angle runs along
@@ -161,31 +161,27 @@ export function stableTails(alpha: number, beta: number, z: number): Tails {
     }
     if (beta < 0) return mirrored(stableTails(1, -beta, -z))
     const factor = logFactor(1, beta, z)
-    const logLower = logIntegral(angles(1, beta), factor, (log) => -Math.exp(log)) - Math.log(Math.PI)
-    const logUpper = logIntegral(angles(1, beta), factor, logRest) - Math.log(Math.PI)
-    return bothTails(logLower, logUpper)
+    const logLower = logIntegral(angles(1, beta), factor, minusExp) - Math.log(Math.PI)
+    if (logLower < -Math.LN2) return tailsFromLogLower(logLower)
+    return mirrored(tailsFromLogLower(logIntegral(angles(1, beta), factor, logRest) - Math.log(Math.PI)))
   }
   if (z < 0) return mirrored(stableTails(alpha, -beta, -z))
-  // the share above 0
-  const above = (Math.PI / 2 + turnOf(alpha, beta) / alpha) / Math.PI
-  if (z === 0) return tailsFromShares(1 - above, above)
-  if (alpha < 1 && beta === -1) return { lower: 1, upper: 0, logLower: 0, logUpper: -Infinity }
+  // the share below 0
+  const below = alpha < 1 && beta === 1 ? 0 : 0.5 - turnOf(alpha, beta) / alpha / Math.PI
+  if (z === 0) return tailsFromShares(below, 1 - below)
+  if (alpha < 1 && beta === -1) return allBelow
   const factor = logFactor(alpha, beta, z)
-  const weigh = alpha > 1 ? (log: number): number => -Math.exp(log) : logRest
-  const logUpper = Math.min(0, logIntegral(angles(alpha, beta), factor, weigh) - Math.log(Math.PI))
-  const upper = Math.exp(logUpper)
-  if (alpha < 1 && beta === 1) {
-    // one-sided: the lower tail vanishes at 0 and has its own integral
-    const logLower = logIntegral(angles(alpha, beta), factor, (log) => -Math.exp(log)) - Math.log(Math.PI)
-    return bothTails(logLower, logUpper)
-  }
-  return { ...tailsFromShares(1 - upper, upper), logUpper }
+  const [inner, outer] = alpha > 1 ? [minusExp, logRest] : [logRest, minusExp]
+  const logUpper = Math.min(0, logIntegral(angles(alpha, beta), factor, inner) - Math.log(Math.PI))
+  if (logUpper < -Math.LN2) return mirrored(tailsFromLogLower(logUpper))
+  // the smaller tail has its own integral, so that neither is one minus a share near 1
+  const within = logIntegral(angles(alpha, beta), factor, outer) - Math.log(Math.PI)
+  return tailsFromLogLower(below === 0 ? within : Math.log(below + Math.exp(within)))
 }
 
-/** Tails from two logarithms, each exact where it is far below 0. */
-function bothTails(logLower: number, logUpper: number): Tails {
-  const tails = tailsFromShares(Math.min(1, Math.exp(logLower)), Math.min(1, Math.exp(logUpper)))
-  return logLower < logUpper ? { ...tails, logLower } : { ...tails, logUpper }
+/** log of e^-g of log g. */
+function minusExp(logG: number): number {
+  return -Math.exp(logG)
 }
 
 // From here on the angle of alpha = 1 would have to be known to more digits than it has
