@@ -125,6 +125,14 @@ function least(isEnough: (x: number) => boolean, low: number, high: number): num
   if (isEnough(low)) return low
   let below = low
   let above = high
+  while (above - below > 1) {
+    const middle = Math.floor(below + (above - below) / 2)
+    if (!(middle > below && middle < above)) break
+    if (isEnough(middle)) above = middle
+    else below = middle
+  }
+  // most laws live on integers: then nothing just below one is enough
+  if (Number.isInteger(above) && !isEnough(above - Math.max(Math.abs(above) * 2 ** -53, Number.MIN_VALUE))) return above
   for (;;) {
     const middle = below / 2 + above / 2
     if (!(middle > below && middle < above)) return above

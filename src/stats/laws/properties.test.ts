@@ -1,13 +1,16 @@
 import { expect, test } from "vitest"
 import { Generator } from "../../engine/random.ts"
 import type { Continuous, Discrete } from "../law.ts"
+import { lgamma } from "../special/gamma.ts"
 import { affine } from "./affine.ts"
 import { type AlphaStable, alphaStable } from "./alpha-stable.ts"
 import { bernoulli } from "./bernoulli.ts"
 import { beta } from "./beta.ts"
 import { binomial } from "./binomial.ts"
+import { categorical } from "./categorical.ts"
 import { cauchy } from "./cauchy.ts"
 import { chiSquared } from "./chi-squared.ts"
+import { dirichlet } from "./dirichlet.ts"
 import { empirical } from "./empirical.ts"
 import { exponential } from "./exponential.ts"
 import { fisherF } from "./fisher-f.ts"
@@ -135,3 +138,24 @@ for (const [name, family] of Object.entries(discreteFamilies)) {
     }
   })
 }
+
+test("categorical and dirichlet: 10,000 random laws answer no NaN, keep their bounds and undo their own draws", () => {
+  const g = new Generator(14)
+  for (let i = 0; i < 10_000; i++) {
+    const k = 2 + g.integer(5)
+    const shares = dirichlet({ concentration: Float64Array.from({ length: k }, () => wide(g, 0.05, 50)) })
+    const probs = shares.sample(1, g).data
+    const at = `${shares.concentration}: ${probs}`
+    if (Math.abs(probs.reduce((a, b) => a + b, 0) - 1) > 1e-12) expect.fail(at)
+    if (probs.every((p) => p > 0) && !Number.isFinite(shares.logProb(probs))) expect.fail(at)
+    if (!(shares.entropy() <= -lgamma(k) + 1e-9)) expect.fail(`${at}: entropy ${shares.entropy()} above the flat law's`)
+    const law = categorical({ probs })
+    const entropy = law.entropy()
+    if (!(entropy >= 0 && entropy <= Math.log(k) + 1e-12)) expect.fail(at)
+    const draw = law.sample(1, g)[0]
+    if (!(law.pmf(draw) > 0)) expect.fail(at)
+    // logits are log-probabilities up to a constant
+    const again = categorical({ logits: probs.map((p) => Math.log(p) + 3) })
+    if (!(Math.abs(again.pmf(draw) - law.pmf(draw)) < 1e-13)) expect.fail(at)
+  }
+})

@@ -32,7 +32,8 @@ export function stirlingError(x: number): number {
 
 /**
  * log |Gamma(x)|; Infinity at the poles 0, -1, -2, ...
- * A series about 2 (where it is 0) for small x, Stirling's series from 10 on, Euler's reflection below 0.
+ * A series about 2 (where it is 0) for small x, Stirling's series from 10 on, Euler's reflection below 0, where near
+ * its zeros the accuracy is absolute.
  */
 export function lgamma(x: number): number {
   real("lgamma", "x", x)

@@ -66,9 +66,11 @@ function fraction(a: number, b: number, x: number, y: number): number {
     if (c === 0) c = 1e-300
     const delta = c * d
     f *= delta
-    if (Math.abs(delta - 1) < 1e-16) break
+    if (Math.abs(delta - 1) < 1e-16) return logBetaTerm(a, b, x, y) - Math.log(f)
   }
-  return logBetaTerm(a, b, x, y) - Math.log(f)
+  throw new RangeError(
+    `betaTails: the fraction for a ${a}, b ${b}, x ${x} did not settle (the parameters are too large)`,
+  )
 }
 
 /** I_x(a, b) = int_0^x t^(a-1) (1-t)^(b-1) dt / B(a, b). @throws RangeError outside a, b > 0, 0 <= x <= 1. */

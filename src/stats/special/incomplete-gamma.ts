@@ -55,9 +55,9 @@ function legendre(a: number, x: number): number {
     c = b + an / c
     const delta = c * d
     h *= delta
-    if (Math.abs(delta - 1) < 1e-16) break
+    if (Math.abs(delta - 1) < 1e-16) return x * h
   }
-  return x * h
+  throw new RangeError(`gammaTails: the fraction for a ${a}, x ${x} did not settle`)
 }
 
 /** Small a and x: P = G (1 + a S) with G = x^a / Gamma(a + 1), and Q = -(G - 1) - G a S. */
