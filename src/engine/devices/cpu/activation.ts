@@ -22,13 +22,13 @@ export const silu: Op<object> = primitive<object>({
   host: ([x]) => x.map((v) => (v >= 0 ? v / (1 + Math.exp(-v)) : (v * Math.exp(v)) / (1 + Math.exp(v)))),
 })
 
-/** sigmoid(x), from what x was scaled from where that is known: then x itself need not be kept. */
-function logistic(x: Tensor): Tensor {
+/** sigmoid(-x), from what x was scaled from where that is known: then x itself need not be kept. */
+function complement(x: Tensor): Tensor {
   const { op, attrs, inputs } = x.value.node
-  const { activation, ...given } = attrs as Affine
-  if (op.name !== affine.name || activation !== "") return sigmoid(x)
-  const tensors = inputs.map((v) => x.derive(v))
-  return apply(affine, tensors, { ...given, activation: "Sigmoid" })
+  const { activation, factor, shift, sum } = attrs as Affine
+  if (op.name !== affine.name || activation !== "" || !factor || sum) return sigmoid(x.neg())
+  const [from, ...vectors] = inputs.map((v) => x.derive(v))
+  return apply(affine, [from, ...vectors.map((v) => v.neg())], { factor, shift, sum, activation: "Sigmoid" })
 }
 
 const forward: Composition = ([x]) =>
@@ -41,15 +41,14 @@ const forward: Composition = ([x]) =>
       ]
     : undefined
 
-/** The slope is s + y (1 - s), with y the value and s the sigmoid. */
+/** The slope is s + y (1 - s) with y the value and s the sigmoid: 1 + n (y - 1) with n = 1 - s, one pass less. */
 const backward: Composition = ([x, g]) => {
   if (x.dtype !== "float32") return undefined
   const parts = partsOf(x)
   const slopes = slices(g, parts)
   const grads = parts.map((p, i) => {
-    const s = logistic(p)
     const y = apply(silu, [p], {})
-    return slopes[i].mul(s.add(y.mul(s.neg().add(1))))
+    return slopes[i].mul(y.sub(1).mul(complement(p)).add(1))
   })
   return [concat(grads, 1)]
 }

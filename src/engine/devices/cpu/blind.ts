@@ -155,6 +155,7 @@ const transpose: Rule = (node, block) => {
   const { shape, dtype } = node.inputs[0].spec
   return {
     needs: ["any", "any"],
+    always: true,
     onnx: (emit, [x], [from, to]) => [
       rearrange(emit, x, { shape, from, to, block, axes, native: dtype === "float32" }),
     ],

@@ -1,7 +1,7 @@
 /** Orders of elements: row-major, or with axes cut into blocks whose insides lie innermost. */
 import { allocate, array, type NdArray } from "../../array.ts"
 import type { Emitter } from "../../graph.ts"
-import { sameShape } from "../../shape.ts"
+import { sameShape, stridesOf, walk } from "../../shape.ts"
 
 /**
  * Axes cut into blocks, in the order in which the insides of their blocks follow all other axes; none is row-major.
@@ -123,8 +123,37 @@ export function rearrange(emit: Emitter, x: string, r: Rearrangement): string {
     const [p, q] = sizes.slice(-3)
     return named("ReorderInput", [product(sizes.slice(0, -3)), p, 1, q * block], { channels_last: 1 })
   }
-  const y = emit.node("Transpose", [emit.node("Reshape", [x, emit.ints(sizes)])], { perm: order })
-  return emit.node("Reshape", [y, emit.ints(target)])
+  return emit.node("Reshape", [permuted(emit, x, sizes, order), emit.ints(target)])
+}
+
+/** Longest list of rows that is written into the program. */
+const mostRows = 1 << 16
+
+/**
+ * Axes in another order. Where rows of some length stay whole they are picked by number, which several threads do;
+ * the runtime transposes with one.
+ */
+export function permuted(emit: Emitter, x: string, sizes: readonly number[], order: readonly number[]): string {
+  const last = sizes.length - 1
+  const row = sizes[last]
+  const rows = sizes.slice(0, last).reduce((n, d) => n * d, 1)
+  if (order[last] !== last || row < 16 || rows > mostRows)
+    return emit.node("Transpose", [emit.node("Reshape", [x, emit.ints(sizes)])], { perm: order })
+  const outer = order.slice(0, last)
+  const strides = stridesOf(sizes.slice(0, last))
+  const index = new Int32Array(rows)
+  walk(
+    outer.map((a) => sizes[a]),
+    outer.map((a) => strides[a]),
+    (at, i) => {
+      index[i] = at
+    },
+  )
+  const picked = emit.node("Gather", [
+    emit.node("Reshape", [x, emit.ints([rows, row])]),
+    emit.constant(array("int32", [rows], index)),
+  ])
+  return emit.node("Reshape", [picked, emit.ints([...outer.map((a) => sizes[a]), row])])
 }
 
 /** ONNX Runtime's own operators on blocked tensors. */

@@ -5,17 +5,10 @@ import { concat } from "../../ops/movement.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { partsOf } from "./concat.ts"
-import {
-  convolution,
-  convolutionRule,
-  geometryOf,
-  kernelGradient,
-  kernelGradientRule,
-  spread,
-  spreadRule,
-  turn,
-} from "./conv.ts"
+import { convolution, convolutionRule, geometryOf, turn } from "./conv.ts"
+import { kernelGradient, kernelGradientRule } from "./gradient.ts"
 import type { Rule } from "./layout.ts"
+import { spread, spreadRule } from "./spread.ts"
 
 /** A convolution with what is added to it in the same pass. */
 export function convolve(

@@ -7,17 +7,21 @@ import { blindRules } from "./blind.ts"
 import { type Blocks, intoBlocks, outOfBlocks } from "./blocks.ts"
 import { convRules } from "./conv.ts"
 import { convCompositions } from "./convolve.ts"
+import { gradientRules } from "./gradient.ts"
 import { place, type Rule } from "./layout.ts"
 import { normCompositions, normRules } from "./norm.ts"
+import { spreadRules } from "./spread.ts"
 import { foldSums } from "./sum.ts"
 import { upsampleCompositions, upsampleRules } from "./upsample.ts"
 
 const rules: ReadonlyMap<string, Rule> = new Map([
   ...blindRules,
   ...convRules,
+  ...gradientRules,
+  ...spreadRules,
+  ...upsampleRules,
   ...normRules,
   ...activationRules,
-  ...upsampleRules,
 ])
 
 function arrangement(blocks: Blocks, block: number): Arrangement {

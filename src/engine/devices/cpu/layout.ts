@@ -17,6 +17,8 @@ export interface Placing {
   readonly needs: readonly Need[]
   /** Whether it can be written with its values so ordered; by default it can. Otherwise all of them become plain. */
   accepts?(orders: readonly Blocks[]): boolean
+  /** Whether it is written so even where all of its values are plain. */
+  readonly always?: boolean
   /** Writes it. By default its record does, for which the order of elements makes no difference. */
   onnx?(emit: Emitter, inputs: readonly string[], orders: readonly Blocks[]): readonly string[]
 }
@@ -179,7 +181,8 @@ export function place(graph: Graph, { rules, block, native, stored }: PlaceOptio
     const values = [...node.inputs, ...node.outputs]
     const placing = placings.get(node)
     const chosen = placing && ordersFor(placing, values, decided, (v) => done.get(v)?.order, block)
-    if (placing === undefined || chosen === undefined || chosen.every((order) => order.length === 0)) {
+    const isPlain = chosen?.every((order) => order.length === 0) && placing?.always !== true
+    if (placing === undefined || chosen === undefined || isPlain) {
       const inputs = node.inputs.map((v) => as(v, plain))
       finish(rebuilt(node, inputs), () => plain)
       continue

@@ -4,9 +4,11 @@ import { apply, type Node, type Op, primitive } from "../../graph.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { physicalShape } from "./blocks.ts"
-import { kernelGradient, spread, spreadRule, turn } from "./conv.ts"
+import { turn } from "./conv.ts"
 import { convolve } from "./convolve.ts"
+import { kernelGradient } from "./gradient.ts"
 import type { Rule } from "./layout.ts"
+import { spread, spreadRule } from "./spread.ts"
 
 /** Which of the 3 taps of an axis add up to each of its 4: a pixel of the large map meets two of the small one. */
 const sums = [
