@@ -251,9 +251,10 @@ test("the posterior mean by the noise equals that by x0, and with 1 / sqrt(alpha
   const x3 = three.signal(3) * 1.3 + three.sigma(3) * -0.4
   const { xtWeight, epsWeight } = three.posteriorByNoise(3)
   expect(xtWeight * x3 + epsWeight * -0.4).toBeCloseTo(0.9088923655, 10)
-  // As printed in the notes 000.
-  const printed = (x3 + (0.05 / three.sigma(3)) * 0.4) / Math.sqrt(three.alphaBar(3))
-  expect(printed).toBeCloseTo(1.0711, 4)
+  // As printed in the notes 000: with the wrong divisor, and with the wrong sign.
+  const share = 0.05 / three.sigma(3)
+  expect((x3 - share * -0.4) / Math.sqrt(three.alphaBar(3))).toBeCloseTo(1.0711, 4)
+  expect((x3 + share * -0.4) / Math.sqrt(0.95)).toBeCloseTo(0.8359, 4)
 })
 
 test("times outside the process, and noise where no signal is left, are refused", () => {

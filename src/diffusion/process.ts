@@ -79,7 +79,7 @@ export class Process {
   /**
    * q(x_s | x_t, x0) for s < t (s = t - 1 unless given): mean
    * (sqrt(abar_s) beta x0 + sqrt(alpha) (1 - abar_s) xt) / (1 - abar_t) with alpha = abar_t / abar_s, beta = 1 - alpha.
-   * Source: Ho et al. 2020, equation 7 (for s = t - 1); the notes' printed forms of it are corrected in docs/notes-errata.md.
+   * Source: Ho et al. 2020, equation 7 (for s = t - 1); the notes' printed forms of it are corrected in docs/errata/diffusion.md.
    */
   posterior(t: number, s: number = t - 1): Posterior {
     if (!(s >= 0 && s < t)) throw new RangeError(`posterior: got times ${s} and ${t}, expected 0 <= s < t`)

@@ -330,6 +330,7 @@ row("upsampleConv2d", [[1, 2, 3, 2], [3, 2, 3, 3], [3]], (x, w, b) => upsampleCo
 
 for (const name of ["silu", "gelu", "leakyRelu", "elu", "mish"] as const)
   row(name, [[3, 4]], (x) => activation[name](x))
+row("silu of a vector", [[5]], (x) => activation.silu(x))
 row("gelu, approximate", [[3, 4]], (x) => activation.gelu(x, { approximate: true }))
 row("groupNorm", [[2, 4, 2, 3], [4], [4]], (x, weight, bias) => groupNorm(x, 2, { weight, bias }))
 row("groupNorm, plain", [[2, 4, 3]], (x) => groupNorm(x, 1))
