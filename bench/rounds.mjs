@@ -4,6 +4,9 @@ import { least, matmulPeak, median, peakRss } from "./measure.mjs"
 import { quiet, watch } from "./quiet.mjs"
 import { variants } from "./torch.mjs"
 
+/** Share of the processors that others may use in a turn that counts. */
+const loud = 0.1
+
 /**
  * Measures `ours(steps)` and every variant of PyTorch in turn, `rounds` times; each gives milliseconds a step.
  * `perStep` is what a step makes of images, `operations` its nominal arithmetic, `op` the request of PyTorch's side.
@@ -19,26 +22,35 @@ export async function compare(options, { ours, op, operations, perStep, check, c
   await ours(2)
   const found = await variants(options, (side) => side.ask(op, { steps: 2 }))
   const pids = [process.pid, ...[...found.values()].map(({ side }) => side.pid)]
-  const shares = []
   /** One turn, once the processors are quiet; threads of the side before have spun out by then too. */
-  const turn = async (name, all, run) => {
+  const turn = async (name, turns, run) => {
     await quiet(patience, pids)
     const others = watch(pids)
     const now = await run()
-    const share = others()
-    all.push(...now)
-    if (share !== undefined) shares.push(share)
-    return `${name} ${median(now).toFixed(1)} (min ${least(now).toFixed(1)}${share > 0.1 ? `, others ${Math.round(100 * share)} %` : ""})`
+    const share = others() ?? 0
+    turns.push({ now, share })
+    return `${name} ${median(now).toFixed(1)} (min ${least(now).toFixed(1)}${share > loud ? `, others ${Math.round(100 * share)} %` : ""})`
   }
-  const times = []
+  const mine = []
   for (let round = 1; round <= rounds; round++) {
-    const words = [await turn("ours", times, () => ours(steps))]
-    for (const [variant, { side, times: all }] of found)
-      words.push(await turn(variant, all, () => side.ask(op, { steps })))
+    const words = [await turn("ours", mine, () => ours(steps))]
+    for (const [variant, { side, turns }] of found)
+      words.push(await turn(variant, turns, () => side.ask(op, { steps })))
     console.log(`round ${round}: ${words.join(", ")} ms a step`)
   }
-  if (shares.length > 0 && Math.max(...shares) > 0.1)
-    console.log("others used the processors meanwhile: trust the minima, or measure again")
+  // Where every side had quiet turns, only those count.
+  const all = [mine, ...[...found.values()].map(({ turns }) => turns)]
+  const quietEnough = all.every((turns) => turns.some(({ share }) => share <= loud))
+  const kept = (turns) => turns.filter(({ share }) => !quietEnough || share <= loud).flatMap(({ now }) => now)
+  const [total, used] = [all.flat().length, all.flat().filter(({ share }) => share <= loud).length]
+  if (used < total)
+    console.log(
+      quietEnough
+        ? `others were busy in ${total - used} of ${total} turns, which are left out`
+        : "others used the processors throughout: believe the minima at most, or measure again",
+    )
+  const times = kept(mine)
+  for (const side of found.values()) side.times = kept(side.turns)
   peaks.push(await matmulPeak())
   const rss = peakRss()
   const eager = [...found].filter(([variant]) => variant !== "compile").map(([, turn]) => turn)
@@ -73,6 +85,7 @@ export async function compare(options, { ours, op, operations, perStep, check, c
       torch_peak_rss_mb: digits(theirRss, 0),
       share_of_matmul_peak: digits(done / peak, 3),
       ...compiledToo,
+      quiet: quietEnough,
     }),
   )
   if (!agrees) process.exitCode = 1

@@ -70,7 +70,7 @@ export async function variants({ torch, compile, size, batch, width, multipliers
       await warm(side)
       const seconds = ((performance.now() - start) / 1000).toFixed(1)
       console.log(`torch ${version} ${variant}: ${parameters} parameters, warm after ${seconds} s`)
-      found.set(variant, { side, version, times: [] })
+      found.set(variant, { side, version, turns: [] })
     } catch (error) {
       side.close()
       console.log(`torch ${variant}: not measured (${error.message})`)
