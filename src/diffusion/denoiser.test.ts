@@ -233,3 +233,17 @@ test("x0 is clipped to what images can be, and points are not", () => {
   expect([...evaluate([at.clipped(1).value])[0].data]).toEqual([-1, -0.5, 0.25, 1])
   expect([...evaluate([at.clipped(null).value])[0].data]).toEqual([-3, -0.5, 0.25, 1.5])
 })
+
+test("a process that ends without any signal takes a network that predicts v or x0, and refuses the others", () => {
+  const spent = gaussian(schedule("spent", [0.3, 0.5, 1]))
+  const network = { shape: [1], forward: (x: Tensor) => x }
+  for (const predict of ["eps", "score"] as const)
+    expect(() => denoiser(network, spent, { predict })).toThrow(
+      `denoiser: no signal is left at time 3, where ${predict} says nothing of x0 (predict v or x0)`,
+    )
+  for (const predict of ["v", "x0"] as const) {
+    const [x0] = answer(denoiser(network, spent, { predict }), [[0.7]], 3, "x0")
+    // v is -x0 there.
+    expect(x0).toBeCloseTo(predict === "v" ? -0.7 : 0.7, 6)
+  }
+})

@@ -32,6 +32,10 @@ export class Denoiser<N extends Network = Network> {
   readonly clip: number | null
 
   constructor(network: N, process: Process, { predict = "eps", clip }: DenoiserOptions = {}) {
+    if ((predict === "eps" || predict === "score") && process.alphaBar(process.steps) === 0)
+      throw new RangeError(
+        `denoiser: no signal is left at time ${process.steps}, where ${predict} says nothing of x0 (predict v or x0)`,
+      )
     this.network = network
     this.process = process
     this.predict = predict
@@ -120,7 +124,11 @@ export class Prediction {
   }
 }
 
-/** Joins a network and a process. */
+/**
+ * Joins a network and a process.
+ *
+ * @throws RangeError when the network predicts eps or score and the process ends without signal (alphaBar_T = 0).
+ */
 export function denoiser<N extends Network>(network: N, process: Process, options: DenoiserOptions = {}): Denoiser<N> {
   return new Denoiser(network, process, options)
 }
