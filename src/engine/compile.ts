@@ -1,6 +1,7 @@
 /** A traced function as an ordinary asynchronous one: trace, simplify, lower, load once per input spec, then run. */
 import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } from "./array.ts"
 import { chosenDevice } from "./devices/choose.ts"
+import { joinUpdates } from "./devices/updates.ts"
 import type { Spec, Value } from "./graph.ts"
 import { type Lowered, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
@@ -8,7 +9,7 @@ import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
 import { engineOptions, newestFile, theRoom } from "./runtime.ts"
 import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
-import { arrangementOf, packsOf, upload, written } from "./state.ts"
+import { arrangementOf, packsOf, placeOf, upload, written } from "./state.ts"
 import type { Tensor } from "./tensor.ts"
 import { type Graph, isTensor, mapTree, randomsOf, type TraceOptions, type Tree, trace, variablesOf } from "./trace.ts"
 
@@ -75,8 +76,9 @@ export function compile<A extends readonly unknown[], R>(
   const load = async (specs: readonly Tree<Spec>[]): Promise<Loaded> => {
     const { graph: traced, result } = trace(fn as never, specs, options)
     const device = await chosenDevice()
-    const { graph, arrangements } = device.adapt(simplify(traced, device.compositions), arrangementOf)
-    const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), arrangements) })
+    const { graph: adapted, arrangements } = device.adapt(simplify(traced, device.compositions), arrangementOf)
+    const { graph, together } = joinUpdates(adapted, placeOf)
+    const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), together, arrangements) })
     const session = sessions++
     await theRoom().load(session, writeModel(lowered.model), {
       threads: engineOptions().threads,

@@ -138,6 +138,27 @@ function dims(shape: readonly number[]): (number | string)[] {
   return shape.map((n) => (n === batchSize ? batchName : isSymbolic(n) ? `${n / batchSize}*${batchName}` : n))
 }
 
+/** Elements `start` to `end` of a vector. */
+interface Piece {
+  readonly base: string
+  readonly start: number
+  readonly end: number
+}
+
+/** The nodes that outputs need, of nodes in an order in which they can run, and the names of all values they need. */
+function neededFor(
+  nodes: readonly OnnxNode[],
+  outputs: readonly string[],
+): { readonly used: readonly OnnxNode[]; readonly needed: ReadonlySet<string> } {
+  const needed = new Set(outputs)
+  const used = nodes.toReversed().filter((node) => {
+    const isUsed = node.outputs.some((name) => needed.has(name))
+    if (isUsed) for (const name of node.inputs) needed.add(name)
+    return isUsed
+  })
+  return { used: used.reverse(), needed }
+}
+
 /** Collects nodes and constants; equal ones are written once. */
 class Writer implements Emitter {
   /** Name of the op being written: it becomes part of node names, so timings can be told apart. */
@@ -151,6 +172,10 @@ class Writer implements Emitter {
   readonly #constants = new Map<string, string>()
   readonly #domains = new Set<string>()
   readonly #computed = new Set<string>()
+  /** Constant vectors by name, and the vectors whose size is known. */
+  readonly #vectors = new Map<string, readonly number[]>()
+  readonly #sizes = new Map<string, number>()
+  readonly #pieces = new Map<string, Piece>()
   readonly #renamed = new Map<string, string>()
   readonly #reserved: ReadonlySet<string>
   readonly #constantNodes: boolean
@@ -185,6 +210,11 @@ class Writer implements Emitter {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = "",
   ): string[] {
+    if (type === "Concat" && domain === "" && attributes["axis"] === 0) {
+      const fewer = this.#merged(inputs)
+      if (fewer.length === 1) return fewer
+      if (fewer.length < inputs.length) return this.nodes(count, type, fewer, attributes)
+    }
     const key = `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}`
     const before = this.#written.get(key)
     if (before !== undefined) return before
@@ -207,7 +237,52 @@ class Writer implements Emitter {
       attributes: written,
     })
     this.#written.set(key, outputs)
+    if (domain === "") this.#trace(type, inputs, outputs[0])
     return outputs
+  }
+
+  /** Notes which part of a longer vector a new value is. */
+  #trace(type: string, inputs: readonly string[], output: string): void {
+    const [x, ...given] = inputs
+    const [first, second, axes, steps] = given.map((name) => this.#vectors.get(name))
+    const from = this.#pieces.get(x)
+    const size = this.#sizes.get(x)
+    const isPart = type === "Slice" && first?.length === 1 && axes?.join() === "0" && (steps ?? [1]).join() === "1"
+    if (isPart && size !== undefined && second !== undefined && second[0] <= size) {
+      const { base, start } = from ?? { base: x, start: 0 }
+      this.#pieces.set(output, { base, start: start + first[0], end: start + second[0] })
+      this.#sizes.set(output, second[0] - first[0])
+    } else if (type === "Reshape" && first !== undefined) {
+      const piece = from ?? (size === undefined ? undefined : { base: x, start: 0, end: size })
+      if (piece === undefined) return
+      this.#pieces.set(output, piece)
+      if (first.length === 1) this.#sizes.set(output, piece.end - piece.start)
+    }
+  }
+
+  /** Vectors to be laid end to end, with those that follow each other in a longer one taken from there at once. */
+  #merged(names: readonly string[]): string[] {
+    const out: string[] = []
+    let run: Piece | undefined
+    const finish = (): void => {
+      if (run === undefined) return
+      const { base, start, end } = run
+      const isWhole = start === 0 && end === this.#sizes.get(base)
+      out.push(isWhole ? base : this.node("Slice", [base, this.ints([start]), this.ints([end]), this.ints([0])]))
+      run = undefined
+    }
+    for (const name of names) {
+      const piece = this.#sizes.has(name) ? this.#pieces.get(name) : undefined
+      if (piece !== undefined && run?.base === piece.base && run.end === piece.start) {
+        run = { ...run, end: piece.end }
+        continue
+      }
+      finish()
+      if (piece === undefined) out.push(name)
+      else run = piece
+    }
+    finish()
+    return out
   }
 
   constant(value: NdArray): string {
@@ -235,7 +310,9 @@ class Writer implements Emitter {
     for (const v of values) if (!isFar(v) && !isTracked(v)) this.#refuse(v, "a shape")
     if (values.some(isSymbolic)) return this.#atRun(values)
     const numbers = values.map((v) => (isFar(v) ? BigInt(Math.sign(v)) << 62n : BigInt(v)))
-    return this.constant(array("int64", [values.length], BigInt64Array.from(numbers)))
+    const name = this.constant(array("int64", [values.length], BigInt64Array.from(numbers)))
+    this.#vectors.set(name, values)
+    return name
   }
 
   /** A vector with multiples of the batch in it, computed from the shape of an input. */
@@ -273,7 +350,12 @@ class Writer implements Emitter {
 
   input(name: string, { dtype, shape }: Spec): string {
     this.#inputs.push({ name, dtype, shape: dims(shape) })
+    this.#measure(name, shape)
     return name
+  }
+
+  #measure(name: string, shape: readonly number[]): void {
+    if (shape.length === 1 && !isSymbolic(shape[0])) this.#sizes.set(name, shape[0])
   }
 
   initializer(name: string, value: NdArray): string {
@@ -284,7 +366,9 @@ class Writer implements Emitter {
   /** Says what is known of a value, for people who read the file and for shape inference. */
   describe(name: string, { dtype, shape }: Spec): void {
     for (const n of shape) if (!isTracked(n)) this.#refuse(n, "the result")
-    if (this.#computed.has(name)) this.#values.set(name, { name, dtype, shape: dims(shape) })
+    if (!this.#computed.has(name)) return
+    this.#values.set(name, { name, dtype, shape: dims(shape) })
+    this.#measure(name, shape)
   }
 
   /** Makes a value an output. One that is an input, a constant or an output already gets a node of its own. */
@@ -311,14 +395,19 @@ class Writer implements Emitter {
   model(metadata: ReadonlyMap<string, string> = new Map()): OnnxModel {
     const extra = [...this.#domains].filter((d) => d !== "").map((d) => [d, 1] as const)
     const renamed = (names: readonly string[]): string[] => names.map((n) => this.#renamed.get(n) ?? n)
+    const nodes = this.#nodes.map((n) => ({ ...n, inputs: renamed(n.inputs), outputs: renamed(n.outputs) }))
+    const { used, needed } = neededFor(
+      nodes,
+      this.#outputs.map((o) => o.name),
+    )
     return {
       graph: {
         name: "tweedie",
-        nodes: this.#nodes.map((n) => ({ ...n, inputs: renamed(n.inputs), outputs: renamed(n.outputs) })),
-        initializers: this.#initializers,
+        nodes: used,
+        initializers: new Map([...this.#initializers].filter(([name]) => needed.has(name))),
         inputs: this.#inputs,
         outputs: this.#outputs,
-        values: [...this.#values.values()],
+        values: [...this.#values.values()].filter((v) => needed.has(v.name)),
       },
       opsets: new Map([["", opset], ...extra]),
       irVersion: 8,

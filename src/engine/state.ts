@@ -33,22 +33,31 @@ export function arrangementOf(variable: Variable): Arrangement | null | undefine
   return home.has(variable) ? (arranged.get(variable) ?? null) : undefined
 }
 
+/** Where a variable begins in its buffer, if it has a place yet. */
+export function placeOf(variable: Variable): number | undefined {
+  return home.get(variable)?.places.get(variable)
+}
+
 /**
- * Packs that hold the given variables. Those without a place yet get one, together with the others of their dtype and
- * role that are placed now: variables which are used together live together. `arrangements` says how they lie there.
+ * Packs that hold the given variables. Those without a place yet get one: each list of `together` its own, the others
+ * with those of their dtype and role that are placed now. `arrangements` says how they lie there.
  */
 export function packsOf(
   variables: readonly Variable[],
+  together: readonly (readonly Variable[])[] = [],
   arrangements: ReadonlyMap<Variable, Arrangement> = new Map(),
 ): Pack[] {
   const groups = new Map<string, Variable[]>()
-  for (const variable of variables) {
-    if (home.has(variable)) continue
+  const seen = new Set<Variable>()
+  const put = (variable: Variable, key: string): void => {
+    if (home.has(variable) || seen.has(variable)) return
+    seen.add(variable)
     const arrangement = arrangements.get(variable)
     if (arrangement !== undefined) arranged.set(variable, arrangement)
-    const key = `${variable.role}.${variable.dtype}`
     groups.set(key, [...(groups.get(key) ?? []), variable])
   }
+  for (const [i, list] of together.entries()) for (const variable of list) put(variable, `${i}.${variable.dtype}`)
+  for (const variable of variables) put(variable, `${variable.role}.${variable.dtype}`)
   for (const group of groups.values()) {
     const places = new Map<Variable, number>()
     let size = 0

@@ -118,6 +118,8 @@ const reduction: Rule = (node, block) => {
       left.length === 0 || (left.length === 1 && shape.every((n, a) => a <= left[0] || axes.includes(a) || n === 1))
     )
   }
+  // What remains of all elements does not depend on their order.
+  if (axes.length === shape.length) return { needs: ["any", plain] }
   const isOverPixels = axes.includes(2) && axes.includes(3) && !axes.includes(1)
   return {
     needs: ["any", plain],

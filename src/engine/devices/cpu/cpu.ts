@@ -5,6 +5,7 @@ import type { Device } from "../device.ts"
 import { activationCompositions, activationRules } from "./activation.ts"
 import { blindRules } from "./blind.ts"
 import { type Blocks, intoBlocks, outOfBlocks } from "./blocks.ts"
+import { concatCompositions } from "./concat.ts"
 import { convRules } from "./conv.ts"
 import { convCompositions } from "./convolve.ts"
 import { gradientRules } from "./gradient.ts"
@@ -36,6 +37,7 @@ function arrangement(blocks: Blocks, block: number): Arrangement {
 /** The device for blocks of the given size, which is the processor's: 8 or 16. */
 export function cpu(block: number): Device {
   const compositions: ReadonlyMap<string, Composition> = new Map([
+    ...concatCompositions,
     ...convCompositions(block),
     ...normCompositions,
     ...activationCompositions,
