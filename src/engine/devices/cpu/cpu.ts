@@ -10,6 +10,7 @@ import { convRules } from "./conv.ts"
 import { convCompositions } from "./convolve.ts"
 import { gradientRules } from "./gradient.ts"
 import { place, type Rule } from "./layout.ts"
+import { linearCompositions } from "./linear.ts"
 import { normCompositions, normRules } from "./norm.ts"
 import { spreadRules } from "./spread.ts"
 import { foldSums } from "./sum.ts"
@@ -39,6 +40,7 @@ export function cpu(block: number): Device {
   const compositions: ReadonlyMap<string, Composition> = new Map([
     ...concatCompositions,
     ...convCompositions(block),
+    ...linearCompositions,
     ...normCompositions,
     ...activationCompositions,
     ...upsampleCompositions(block),
