@@ -6,18 +6,22 @@ import { pause } from "./measure.mjs"
 /** Ticks a second in which Linux counts processor time. */
 const tick = 100
 
-/** Seconds of processor time used by all, and by the given processes, since they began. */
-function used(pids) {
+/** Seconds of processor time that a process has used, all its threads together; undefined where nobody tells. */
+export function cpuSeconds(pid) {
   try {
-    const [user, nice, system, , , irq, softirq] = readFileSync("/proc/stat", "utf8").split(/\s+/).slice(1).map(Number)
-    const own = pids.map((pid) => {
-      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ").map(Number)
-      return fields[11] + fields[12]
-    })
-    return { all: (user + nice + system + irq + softirq) / tick, own: own.reduce((a, b) => a + b, 0) / tick }
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1).split(" ").map(Number)
+    return (fields[11] + fields[12]) / tick
   } catch {
     return undefined
   }
+}
+
+/** Seconds of processor time used by all, and by the given processes, since they began. */
+function used(pids) {
+  const own = pids.map(cpuSeconds)
+  if (own.includes(undefined)) return undefined
+  const [user, nice, system, , , irq, softirq] = readFileSync("/proc/stat", "utf8").split(/\s+/).slice(1).map(Number)
+  return { all: (user + nice + system + irq + softirq) / tick, own: own.reduce((a, b) => a + b, 0) }
 }
 
 /** Starts a watch over others; calling it gives the share of all processors that they have used since. */

@@ -1,14 +1,15 @@
 // Turns taken one after another, and the line of JSON that sums them up.
 import { availableParallelism, loadavg } from "node:os"
 import { least, matmulPeak, median, peakRss } from "./measure.mjs"
-import { quiet, watch } from "./quiet.mjs"
+import { cpuSeconds, quiet, watch } from "./quiet.mjs"
 import { variants } from "./torch.mjs"
 
 /** Share of the processors that others may use in a turn that counts. */
 const loud = 0.1
 
 /**
- * Measures `ours(steps)` and every variant of PyTorch in turn, `rounds` times; each gives milliseconds a step.
+ * Measures `ours(steps, begun)` and every variant of PyTorch in turn, `rounds` times; each gives milliseconds a step.
+ * Ours may call `begun` when it is ready, so that what came before counts for nothing.
  * `perStep` is what a step makes of images, `operations` its nominal arithmetic, `op` the request of PyTorch's side.
  * `check(side)` compares results once the measuring is done; it returns whether they agree.
  */
@@ -23,19 +24,22 @@ export async function compare(options, { ours, op, operations, perStep, check, c
   const found = await variants(options, (side) => side.ask(op, { steps: 2 }))
   const pids = [process.pid, ...[...found.values()].map(({ side }) => side.pid)]
   /** One turn, once the processors are quiet; threads of the side before have spun out by then too. */
-  const turn = async (name, turns, run) => {
+  const turn = async (name, turns, pid, run) => {
     await quiet(patience, pids)
     const others = watch(pids)
-    const now = await run()
+    let before = cpuSeconds(pid)
+    const now = await run(() => {
+      before = cpuSeconds(pid)
+    })
     const share = others() ?? 0
-    turns.push({ now, share })
+    turns.push({ now, share, cpu: ((cpuSeconds(pid) - before) * 1000) / now.length })
     return `${name} ${median(now).toFixed(1)} (min ${least(now).toFixed(1)}${share > loud ? `, others ${Math.round(100 * share)} %` : ""})`
   }
   const mine = []
   for (let round = 1; round <= rounds; round++) {
-    const words = [await turn("ours", mine, () => ours(steps))]
+    const words = [await turn("ours", mine, process.pid, (begun) => ours(steps, begun))]
     for (const [variant, { side, turns }] of found)
-      words.push(await turn(variant, turns, () => side.ask(op, { steps })))
+      words.push(await turn(variant, turns, side.pid, () => side.ask(op, { steps })))
     console.log(`round ${round}: ${words.join(", ")} ms a step`)
   }
   // Where every side had quiet turns, only those count.
@@ -50,7 +54,14 @@ export async function compare(options, { ours, op, operations, perStep, check, c
         : "others used the processors throughout: believe the minima at most, or measure again",
     )
   const times = kept(mine)
+  const cpu = (turns) => least(turns.map((t) => t.cpu))
   for (const side of found.values()) side.times = kept(side.turns)
+  if (mine[0].cpu >= 0) {
+    const list = [["ours", mine], ...[...found].map(([variant, { turns }]) => [variant, turns])]
+    console.log(
+      `processor time a step: ${list.map(([name, turns]) => `${name} ${cpu(turns).toFixed(0)}`).join(", ")} ms`,
+    )
+  }
   peaks.push(await matmulPeak())
   const rss = peakRss()
   const eager = [...found].filter(([variant]) => variant !== "compile").map(([, turn]) => turn)
@@ -85,6 +96,7 @@ export async function compare(options, { ours, op, operations, perStep, check, c
       torch_peak_rss_mb: digits(theirRss, 0),
       share_of_matmul_peak: digits(done / peak, 3),
       ...compiledToo,
+      ratio_cpu: best && threads === 1 ? digits(least(eager.map(({ turns }) => cpu(turns))) / cpu(mine), 3) : null,
       quiet: quietEnough,
     }),
   )

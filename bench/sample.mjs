@@ -12,13 +12,14 @@ export async function bench(args) {
   configure({ threads, device })
   const network = seeded(0, () => new UNet({ size, width, multipliers, layers }))
   const model = denoiser(network, gaussian(linear()))
-  const ours = async (steps) => {
+  const ours = async (steps, begun) => {
     const times = []
     let start
     // The first step loads the program; it is not timed.
     for await (const _ of ddim(model, { count: batch, batch, steps: steps + 1 })) {
       const now = performance.now()
-      if (start !== undefined) times.push(now - start)
+      if (start === undefined) begun?.()
+      else times.push(now - start)
       start = performance.now()
     }
     return times
