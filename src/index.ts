@@ -18,6 +18,22 @@ export { attention, linear } from "./engine/fused/attention.ts"
 export { batchNorm, groupNorm, layerNorm } from "./engine/fused/normalize.ts"
 export { avgPool2d, maxPool2d, upsampleConv2d } from "./engine/fused/pool.ts"
 export { grad, gradients, valueAndGrad } from "./engine/grad.ts"
+export { type ImportedProgram, type ImportOptions, importOnnx } from "./engine/import.ts"
+export * as inspect from "./engine/inspect.ts"
+export { hessian, jacobian } from "./engine/jacobian.ts"
+export { matmulLarge } from "./engine/large.ts"
+export {
+  equal,
+  greater,
+  greaterEqual,
+  isNan,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  where,
+} from "./engine/ops/compare.ts"
 export { type ConvOptions, conv1d, conv2d, conv3d, convTranspose2d } from "./engine/ops/conv.ts"
 export {
   abs,
@@ -26,19 +42,10 @@ export {
   ceil,
   cos,
   div,
-  equal,
   erf,
   exp,
   floor,
-  greater,
-  greaterEqual,
-  isNan,
-  less,
-  lessEqual,
   log,
-  logicalAnd,
-  logicalNot,
-  logicalOr,
   maximum,
   minimum,
   mod,
@@ -56,24 +63,13 @@ export {
   stopGradient,
   sub,
   tanh,
-  where,
 } from "./engine/ops/elementwise.ts"
 export { gather, takeAlong } from "./engine/ops/gather.ts"
 export { matmul } from "./engine/ops/matmul.ts"
-export {
-  broadcastTo,
-  concat,
-  flip,
-  pad,
-  type Range,
-  reshape,
-  slice,
-  split,
-  stack,
-  transpose,
-} from "./engine/ops/movement.ts"
+export { broadcastTo, concat, reshape, stack, transpose } from "./engine/ops/movement.ts"
 export { argMax, argMin, cumSum, max, mean, min, prod, type ReduceOptions, sum, variance } from "./engine/ops/reduce.ts"
 export { blockSum, upsample } from "./engine/ops/resize.ts"
+export { flip, pad, type Range, slice, split } from "./engine/ops/slice.ts"
 export { logSoftmax, softmax } from "./engine/ops/softmax.ts"
 export { Generator } from "./engine/random.ts"
 export { configure, type EngineOptions } from "./engine/runtime.ts"

@@ -14,9 +14,10 @@ const order = [
   "engine/array engine/shape engine/random engine/wire < ground",
   "ground < engine/onnx engine/graph < engine/ops < engine/tensor < engine/create < engine/fused",
   "engine/fused < engine/trace engine/grad engine/simplify engine/session",
+  "engine/grad < engine/jacobian < engine",
   "engine/simplify < engine/evaluate engine/lower engine/worker engine/runtime < engine/state engine/devices",
   "engine/trace engine/grad engine/session < engine/evaluate engine/lower engine/worker engine/runtime",
-  "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect < engine",
+  "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect engine/large < engine",
   "engine < index",
   "engine < nn optim losses minimize ode",
   "ground < linalg < stats < transport metrics",
@@ -37,15 +38,15 @@ const node: Readonly<Record<string, string>> = {
   "engine/worker.ts": "is the entry of a worker thread",
   "data/files.ts": "reads data sets from the disk",
   "io/atomic.ts": "replaces files on the disk",
-  "train/": "keeps run folders",
+  "train/checkpoint.ts": "keeps checkpoints on the disk",
+  "train/run.ts": "keeps run folders on the disk",
   "diffusers/": "reads and writes folders of models",
-  "recipes/": "names folders of data and runs",
   "serve/": "answers HTTP",
   "cli/": "is the command",
 }
 
 /** What a browser may load: none of it reaches, by static imports, a file that imports Node's modules. */
-const serverOnly = ["train", "diffusers", "recipes", "serve", "cli"]
+const serverOnly = ["diffusers", "serve", "cli"]
 
 /** Where each dependency may be used; ARCHITECTURE.md says why we have it. */
 const packages: Readonly<Record<string, readonly string[]>> = {
@@ -263,7 +264,8 @@ function planted(changes: Readonly<Record<string, string>>): string[] {
     "engine/simplify.ts": 'import { d } from "./ops/leaf.ts"\nimport { e } from "./tensor.ts"',
     "nn/linear.ts": 'import { e } from "../engine/tensor.ts"\nimport type { Objective } from "../train/loop.ts"',
     "nn/index.ts": 'export { f } from "./linear.ts"',
-    "train/loop.ts": 'import { f } from "../nn/linear.ts"\nimport { readFile } from "node:fs/promises"',
+    "train/loop.ts": 'import { f } from "../nn/linear.ts"',
+    "train/run.ts": 'import { readFile } from "node:fs/promises"',
     "cli/main.ts": 'import { Command } from "commander"\nimport { f } from "../nn/index.ts"',
   }
   return check(new Map(Object.entries({ ...healthy, ...changes })))

@@ -59,7 +59,7 @@ beforeAll(() => {
   writeFileSync(join(consumer, "package.json"), '{ "name": "consumer", "private": true, "type": "module" }')
   for (const name of Object.keys(manifest.dependencies))
     symlinkSync(join(root, "node_modules", name), join(consumer, "node_modules", name), "junction")
-}, 120_000)
+}, 300_000)
 
 afterAll(() => rmSync(work, { recursive: true, force: true }))
 

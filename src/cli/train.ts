@@ -7,7 +7,7 @@ import { last } from "../diffusion/samplers/sampler.ts"
 import { configure, engineOptions } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { encodePng, type Raster } from "../io/png.ts"
-import type { CommonOptions, Experiment } from "../recipes/recipe.ts"
+import type { CommonOptions, Experiment, SampleRequest } from "../recipes/recipe.ts"
 import { loadCheckpoint, saveCheckpoint } from "../train/checkpoint.ts"
 import { NotFiniteError, type Training, train as trainLoop } from "../train/loop.ts"
 import { createRun, isRun, logRecord, type RunConfig, readRun } from "../train/run.ts"
@@ -105,7 +105,9 @@ export async function train(flags: TrainFlags): Promise<number> {
     process.stdout.write(`${JSON.stringify({ folder, ...config }, null, 2)}\n`)
     return 0
   }
-  const data = await experiment.data()
+  const data = await experiment.data().catch((error: Error) => {
+    throw new MisuseError(error.message)
+  })
   const stop = new AbortController()
   const training = trainLoop(experiment.objective, loader(data, { batch: options.batch, seed: options.seed }), {
     optimizer: experiment.optimizer,
@@ -138,7 +140,7 @@ export async function train(flags: TrainFlags): Promise<number> {
   try {
     const code = await loop(plan, training, done, flags, stop.signal)
     if (code !== 0) return code
-    const picture = await finish(plan, training)
+    const picture = await finish(plan)
     say(`samples: ${join(folder, "samples.png")}`)
     if (flags.json)
       process.stdout.write(`${JSON.stringify({ event: "done", folder, samples: join(folder, "samples.png") })}\n`)
@@ -191,7 +193,7 @@ async function loop(
         saved = step
       }
       if (!isLast && sampleEvery > 0 && step % sampleEvery === 0)
-        await preview(plan, training, join("samples", `step-${step}.png`))
+        await preview(plan, join("samples", `step-${step}.png`), { steps: 25, replace: training.average })
       if (signal.aborted && !isLast) break
     }
   } catch (error) {
@@ -213,29 +215,21 @@ async function loop(
   return 130
 }
 
-/** Draws samples of the averaged weights. */
+/** Draws samples into the run folder. */
 async function preview(
   { experiment, options, folder }: Plan,
-  training: Training,
   file: string,
-  steps = 25,
+  request: Pick<SampleRequest, "steps" | "replace">,
 ): Promise<Raster> {
-  const request = {
-    count: experiment.previewCount,
-    sampler: "ddim",
-    steps,
-    seed: options.seed,
-    replace: training.average,
-  } as const
-  const { x } = await last(experiment.sample(request))
-  const picture = experiment.picture(x)
+  const samples = experiment.sample({ count: experiment.previewCount, sampler: "ddim", seed: options.seed, ...request })
+  const picture = experiment.picture((await last(samples)).x)
   await writeFileAtomic(join(folder, file), encodePng(picture))
   return picture
 }
 
-async function finish(plan: Plan, training: Training): Promise<Raster> {
-  const picture = await preview(plan, training, "samples.png", 50)
-  await training.finish()
+/** The end of a run: samples and files of the averaged weights, which the model holds now. */
+async function finish(plan: Plan): Promise<Raster> {
+  const picture = await preview(plan, "samples.png", { steps: 50 })
   await writeExport(plan.experiment, plan.folder)
   return picture
 }

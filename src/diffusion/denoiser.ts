@@ -4,7 +4,7 @@ import type { Tensor } from "../engine/tensor.ts"
 import type { Process } from "./process.ts"
 
 /** What the network's output means. */
-export type Predict = "eps" | "x0" | "v"
+export type Predict = "eps" | "x0" | "v" | "score"
 
 /** A network that takes noisy samples `[batch, ...shape]` and int32 times `[batch]`, counted from 0 as PyTorch's are. */
 export interface Network {
@@ -15,6 +15,10 @@ export interface Network {
 
 /** Options of {@link denoiser}. */
 export interface DenoiserOptions {
+  /**
+   * What the network's output means. Where hardly any signal is left (the last times of the cosine schedule), x0 from
+   * eps or score divides the network's error by almost nothing: few-step samplers then want `v`, `x0` or a `clip`.
+   */
   readonly predict?: Predict
   /** Bound on |x0| while sampling; by default 1 for images (three axes) and none for points. */
   readonly clip?: number | null
@@ -28,6 +32,10 @@ export class Denoiser<N extends Network = Network> {
   readonly clip: number | null
 
   constructor(network: N, process: Process, { predict = "eps", clip }: DenoiserOptions = {}) {
+    if ((predict === "eps" || predict === "score") && process.alphaBar(process.steps) === 0)
+      throw new RangeError(
+        `denoiser: no signal is left at time ${process.steps}, where ${predict} says nothing of x0 (predict v or x0)`,
+      )
     this.network = network
     this.process = process
     this.predict = predict
@@ -44,6 +52,8 @@ export class Denoiser<N extends Network = Network> {
     if (this.predict === "x0") return x0
     if (this.predict === "eps") return eps
     const [signal, sigma] = this.scales(t, x0.rank)
+    // The score of q(x_t | x0); its mean given x_t is the score of q(x_t).
+    if (this.predict === "score") return eps.div(sigma).neg()
     return eps.mul(signal).sub(x0.mul(sigma))
   }
 
@@ -78,16 +88,20 @@ export class Prediction {
     this.#sigma = sigma
   }
 
-  /** E[x0 | xt]: the clean sample. From eps: (xt - sigma eps) / sqrt(abar); from v: sqrt(abar) xt - sigma v. */
+  /**
+   * E[x0 | xt]: the clean sample. From eps: (xt - sigma eps) / sqrt(abar); from v: sqrt(abar) xt - sigma v; from the
+   * score: (xt + sigma^2 score) / sqrt(abar), which is Tweedie's formula.
+   */
   get x0(): Tensor {
     if (this.#predict === "x0") return this.#output
-    if (this.#predict === "eps") return this.#xt.sub(this.#output.mul(this.#sigma)).div(this.#signal)
-    return this.#xt.mul(this.#signal).sub(this.#output.mul(this.#sigma))
+    if (this.#predict === "v") return this.#xt.mul(this.#signal).sub(this.#output.mul(this.#sigma))
+    return this.#xt.sub(this.eps.mul(this.#sigma)).div(this.#signal)
   }
 
-  /** E[eps | xt]: the noise. From x0: (xt - sqrt(abar) x0) / sigma; from v: sigma xt + sqrt(abar) v. */
+  /** E[eps | xt]: the noise. From x0: (xt - sqrt(abar) x0) / sigma; from v: sigma xt + sqrt(abar) v; from the score: -sigma score. */
   get eps(): Tensor {
     if (this.#predict === "eps") return this.#output
+    if (this.#predict === "score") return this.#output.mul(this.#sigma).neg()
     if (this.#predict === "x0") return this.#xt.sub(this.#output.mul(this.#signal)).div(this.#sigma)
     return this.#xt.mul(this.#sigma).add(this.#output.mul(this.#signal))
   }
@@ -100,6 +114,7 @@ export class Prediction {
 
   /** grad log p(xt) = -E[eps | xt] / sigma (Tweedie's formula; the notes leave out the expectation). */
   get score(): Tensor {
+    if (this.#predict === "score") return this.#output
     return this.eps.div(this.#sigma).neg()
   }
 
@@ -109,7 +124,11 @@ export class Prediction {
   }
 }
 
-/** Joins a network and a process. */
+/**
+ * Joins a network and a process.
+ *
+ * @throws RangeError when the network predicts eps or score and the process ends without signal (alphaBar_T = 0).
+ */
 export function denoiser<N extends Network>(network: N, process: Process, options: DenoiserOptions = {}): Denoiser<N> {
   return new Denoiser(network, process, options)
 }

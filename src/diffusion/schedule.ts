@@ -17,7 +17,7 @@ export interface Schedule {
 /**
  * Schedule from its variances beta_1 ... beta_T.
  *
- * @throws RangeError when there is none or one is outside [0, 1].
+ * @throws RangeError when there is none, or one is not above 0 and below 1 (the last may be 1: nothing of x0 is left).
  */
 export function schedule(name: string, betas: ArrayLike<number>): Schedule {
   const steps = betas.length
@@ -26,7 +26,10 @@ export function schedule(name: string, betas: ArrayLike<number>): Schedule {
   const alphaBar = new Float64Array(steps + 1).fill(1)
   for (let t = 1; t <= steps; t++) {
     beta[t] = betas[t - 1]
-    if (!(beta[t] >= 0 && beta[t] <= 1)) throw new RangeError(`${name}: beta ${beta[t]} at time ${t} is not in [0, 1]`)
+    if (!(beta[t] > 0 && (beta[t] < 1 || (beta[t] === 1 && t === steps))))
+      throw new RangeError(
+        `${name}: beta ${beta[t]} at time ${t}, expected a number above 0 and below 1 (1 only at the end)`,
+      )
     alphaBar[t] = alphaBar[t - 1] * (1 - beta[t])
   }
   return { name, steps, beta, alphaBar }

@@ -14,6 +14,12 @@ export interface UNetOptions {
   readonly channels?: number
   /** Height and width, or both by name. */
   readonly size?: number | readonly [height: number, width: number]
+  /**
+   * Side of the blocks of pixels that are taken as channels before the first level and given back after the last:
+   * 2 leaves out the costliest level and loses nothing of the image. 1 is diffusers' network.
+   * Source: Hoogeboom et al. 2023, "simple diffusion", section 3.2.
+   */
+  readonly patch?: number
   /** Channels of the first level. */
   readonly width?: number
   /** Channels of each level, as multiples of the width; every level but the last halves the size. */
@@ -22,7 +28,7 @@ export interface UNetOptions {
   readonly layers?: number
   /** Levels with attention, from 0; the last by default. */
   readonly attention?: readonly number[]
-  /** Channels of an attention head. */
+  /** Channels of an attention head, at most; a level with fewer has one head. */
   readonly headSize?: number
   /** Groups of the normalisations. */
   readonly groups?: number
@@ -40,6 +46,7 @@ interface Level {
 export class UNet {
   readonly shape: readonly number[]
   readonly width: number
+  readonly patch: number
   readonly convIn: Conv2d
   readonly timeEmbedding: TimeEmbedding
   readonly classEmbedding: Embedding | null
@@ -52,6 +59,7 @@ export class UNet {
   constructor({
     channels = 1,
     size = 28,
+    patch = 1,
     width = 32,
     multipliers = [1, 2, 4],
     layers = 1,
@@ -62,11 +70,11 @@ export class UNet {
     classes = null,
   }: UNetOptions = {}) {
     const sizes = typeof size === "number" ? [size, size] : size
-    const halvings = 2 ** (multipliers.length - 1)
+    const halvings = patch * 2 ** (multipliers.length - 1)
     for (const n of sizes) {
       if (!(Number.isInteger(n) && n > 0 && n % halvings === 0)) {
         throw new UsageError(
-          `UNet: size ${n} cannot be halved ${multipliers.length - 1} times; use a multiple of ${halvings} or fewer multipliers`,
+          `UNet: size ${n} cannot be halved ${multipliers.length - 1} times${patch > 1 ? ` after patches of ${patch}` : ""}; use a multiple of ${halvings} or fewer multipliers`,
         )
       }
     }
@@ -76,12 +84,16 @@ export class UNet {
     const resnet = (from: number, to: number): ResnetBlock => new ResnetBlock(from, to, embedding, options)
     const attend = (level: number, count: number): AttentionBlock[] =>
       attention.includes(level)
-        ? Array.from({ length: count }, () => new AttentionBlock(widths[level], headSize, options))
+        ? Array.from(
+            { length: count },
+            () => new AttentionBlock(widths[level], Math.min(headSize, widths[level]), options),
+          )
         : []
 
     this.shape = [channels, ...sizes]
     this.width = width
-    this.convIn = new Conv2d(channels, width, 3, { padding: 1 })
+    this.patch = patch
+    this.convIn = new Conv2d(channels * patch * patch, width, 3, { padding: 1 })
     this.timeEmbedding = new TimeEmbedding(width, embedding)
     this.classEmbedding = classes === null ? null : new Embedding(classes, embedding)
     const last = widths.length - 1
@@ -92,7 +104,7 @@ export class UNet {
     }))
     this.midBlock = {
       resnets: [resnet(widths[last], widths[last]), resnet(widths[last], widths[last])],
-      attentions: [new AttentionBlock(widths[last], headSize, options)],
+      attentions: [new AttentionBlock(widths[last], Math.min(headSize, widths[last]), options)],
     }
     this.upBlocks = [...widths].reverse().map((to, k) => {
       const i = last - k
@@ -107,7 +119,7 @@ export class UNet {
       }
     })
     this.convNormOut = new GroupNorm(groups, width)
-    this.convOut = new Conv2d(width, channels, 3, { padding: 1 })
+    this.convOut = new Conv2d(width, channels * patch * patch, 3, { padding: 1 })
   }
 
   /**
@@ -127,7 +139,7 @@ export class UNet {
     // Every residual block applies SiLU to the same embedding: once is enough.
     const active = silu(embedding)
 
-    let h = this.convIn.forward(x)
+    let h = this.convIn.forward(toPatches(x, this.patch))
     const skips = [h]
     for (const { resnets, attentions, downsamplers } of this.downBlocks) {
       for (const [j, resnet] of resnets.entries()) {
@@ -149,6 +161,22 @@ export class UNet {
       }
       for (const up of upsamplers) h = up.forward(h)
     }
-    return this.convOut.forward(silu(this.convNormOut.forward(h)))
+    return fromPatches(this.convOut.forward(silu(this.convNormOut.forward(h))), this.patch)
   }
+}
+
+/** Blocks of `side` x `side` pixels as channels: `[batch, c, h, w] -> [batch, c side^2, h / side, w / side]`. */
+function toPatches(x: Tensor, side: number): Tensor {
+  if (side === 1) return x
+  const [batch, channels, height, width] = x.shape
+  const blocks = x.reshape([batch, channels, height / side, side, width / side, side]).transpose([0, 1, 3, 5, 2, 4])
+  return blocks.reshape([batch, channels * side * side, height / side, width / side])
+}
+
+/** The inverse of {@link toPatches}. */
+function fromPatches(x: Tensor, side: number): Tensor {
+  if (side === 1) return x
+  const [batch, channels, height, width] = x.shape
+  const blocks = x.reshape([batch, channels / side ** 2, side, side, height, width]).transpose([0, 1, 4, 2, 5, 3])
+  return blocks.reshape([batch, channels / side ** 2, height * side, width * side])
 }

@@ -7,7 +7,7 @@ import type { Spec, Value } from "./graph.ts"
 import { type Lowered, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
-import { engineOptions, theRoom } from "./runtime.ts"
+import { engineOptions, newestFile, theRoom } from "./runtime.ts"
 import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
 import { arrangementOf, packsOf, placeOf, upload, written } from "./state.ts"
@@ -62,7 +62,8 @@ let sessions = 0
 
 /**
  * Compiles a function of tensors. It is traced when first called, and again for every new combination of input dtypes
- * and shapes; variables it uses are read, and those it assigns written, at each run.
+ * and shapes; variables it uses are read, and those it assigns written, at each run. Where an argument is a list of
+ * tensors, give it arrays (`asArray`): a list of lists of numbers is one tensor.
  *
  * @example
  * const norm = compile((x: Tensor) => x.square().sum().sqrt())
@@ -102,7 +103,8 @@ export function compile<A extends readonly unknown[], R>(
     }
     const run = compiled.runs++
     const program = await ready
-    const outputs = (await execute(program, arrays, run)) ?? (await again(id, specs, program, arrays, run))
+    const given = await execute(program, arrays, run)
+    const outputs = given.length > 0 ? given : await again(id, specs, program, arrays, run)
     let next = 0
     return mapTree(program.result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
   }
@@ -119,11 +121,11 @@ export function compile<A extends readonly unknown[], R>(
       loaded.set(id, load(specs, refused.careful))
       await theRoom().release(refused.session)
     }
-    return (await execute(await loaded.get(id)!, arrays, run))!
+    return execute(await loaded.get(id)!, arrays, run)
   }
 
-  /** One run: what the program gives, or `undefined` where its guard refused. */
-  const execute = async (program: Loaded, arrays: readonly NdArray[], run: number): Promise<NdArray[] | undefined> => {
+  /** One run: what the program gives, or nothing where its guard refused. */
+  const execute = async (program: Loaded, arrays: readonly NdArray[], run: number): Promise<NdArray[]> => {
     const { session, graph, lowered, careful } = program
     const feeds: Record<string, NdArray> = {}
     for (const [i, name] of lowered.inputs.entries()) feeds[name] = arrays[i]
@@ -132,6 +134,8 @@ export function compile<A extends readonly unknown[], R>(
     const { stateInputs, stateOutputs } = lowered
     const packs = await upload([...new Set([...stateInputs.keys(), ...stateOutputs.keys()])])
     const bufferOf = (name: string): number => packs.find((p) => p.name === name)!.buffer
+    // Noted before the run, which is in order with all other calls: whoever reads now waits for it.
+    for (const layout of stateOutputs.keys()) written(layout)
     const outputs = await theRoom().run({
       session,
       feeds,
@@ -140,7 +144,6 @@ export function compile<A extends readonly unknown[], R>(
       fetches: careful === undefined ? lowered.outputs : lowered.outputs.slice(0, -1),
       guard: careful === undefined ? undefined : lowered.outputs.at(-1),
     })
-    if (outputs !== undefined) for (const layout of stateOutputs.keys()) written(layout)
     return outputs
   }
   compiled.runs = 0
@@ -148,7 +151,8 @@ export function compile<A extends readonly unknown[], R>(
   compiled.profile = async (): Promise<string> => {
     const last = [...loaded.values()].at(-1)
     if (last === undefined) throw new UsageError("profile: the program has not run yet")
-    return theRoom().profile((await last).session)
+    const told = await theRoom().profile((await last).session)
+    return told === "" && profile !== undefined ? newestFile(profile) : told
   }
   compiled.dispose = async (): Promise<void> => {
     const all = await Promise.allSettled(loaded.values())

@@ -1,7 +1,7 @@
 /** A traced function as an ONNX file that runs anywhere, for any batch size where a spec leaves it open. */
 import { isArray, type NdArray, toNumbers } from "./array.ts"
 import { type Node, type Spec, topological, type Value } from "./graph.ts"
-import { lower } from "./lower.ts"
+import { buffersKey, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { batchSize, formatShape, formatSize, isSymbolic, otherBatchSize, sizeAt, UsageError } from "./shape.ts"
 import { expand, simplify } from "./simplify.ts"
@@ -73,9 +73,16 @@ export async function exportOnnx(
     initializers: new Map(used.map((v, i) => [v, { name: names[i], value: values[i] }])),
     inputNames: inputs,
     outputNames: outputs,
-    metadata: new Map(Object.entries(metadata)),
+    constantNodes: true,
+    metadata: new Map([...Object.entries(metadata), ...buffersEntry(used, names)]),
   })
   return writeModel(model)
+}
+
+/** What the file says of variables that are not trained, so that reading it does not make parameters of them. */
+function buffersEntry(used: readonly Variable[], names: readonly string[]): [string, string][] {
+  const buffers = names.filter((_, i) => !used[i].trainable)
+  return buffers.length > 0 ? [[buffersKey, JSON.stringify(buffers)]] : []
 }
 
 function namesOf(what: string, given: readonly string[] | undefined, count: number, own: () => string[]): string[] {

@@ -76,24 +76,37 @@ export interface Emitter {
 /** A node being read from an ONNX file. */
 export interface ImportSite {
   readonly node: OnnxNode
+  readonly opset: number
   /** Inputs as tensors; `null` where an optional one is absent. */
   readonly inputs: readonly (Tensor | null)[]
-  readonly opset: number
-  /** Value of an input that must be known while reading (axes, shapes). Throws where it is not constant. */
+  /** An input that must be there. */
+  input(index: number): Tensor
+  /** Numbers of an input that must be known while reading (axes, shapes); undefined where it is absent. */
   constant(index: number): number[] | undefined
   int(name: string, fallback: number): number
-  ints(name: string, fallback?: readonly number[]): readonly number[] | undefined
+  ints(name: string): readonly number[] | undefined
   float(name: string, fallback: number): number
   text(name: string, fallback: string): string
+  /** Any attribute, as the file has it. */
+  attribute(name: string): AttributeValue | undefined
+  /** Refuses the node: the message says what was got and what was expected. */
+  fail(message: string): never
 }
 
-/** Reads one ONNX operator as tensors of ours: the inverse of lowering. */
+/** Operator sets that can be read: in all of them an operator's attributes and inputs mean what its importer says. */
+export const opsets: readonly [number, number] = [7, 26]
+
+/** Reads one ONNX operator as tensors of ours: the inverse of lowering. Attributes it does not ask for are refused. */
 export interface Importer {
   /** ONNX operator name. */
   readonly type: string
-  /** Operator set versions it is right for, both included. */
-  readonly opsets: readonly [number, number]
-  read(site: ImportSite): Tensor | readonly Tensor[]
+  /** Operator set versions it is right for, both included; all that can be read unless given. */
+  readonly opsets?: readonly [number, number]
+  /** Inputs that are settings: where they are initializers, these do not become variables. */
+  readonly settings?: readonly number[]
+  /** Inputs that are statistics: where they are initializers, these become buffers, which no optimizer changes. */
+  readonly buffers?: readonly number[]
+  read(site: ImportSite): Tensor | readonly (Tensor | null)[]
 }
 
 /** All that the library knows about one op. */

@@ -23,6 +23,8 @@ export interface LowerOptions {
   readonly initializers?: ReadonlyMap<Variable, { readonly name: string; readonly value: NdArray }>
   readonly inputNames?: readonly string[]
   readonly outputNames?: readonly string[]
+  /** Writes constants as nodes, so that the initializers of the file are its variables and nothing else. */
+  readonly constantNodes?: boolean
   readonly metadata?: ReadonlyMap<string, string>
 }
 
@@ -41,17 +43,20 @@ export interface Lowered {
 /** The operator set everything portable is written in. */
 const opset = 18
 
+/** Key of the metadata that lists the variables of our own files which are not trained. */
+export const buffersKey = "tweedie.buffers"
+
 /** Name of the symbolic batch axis in exported files. */
 const batchName = "batch"
 
 /** Writes a graph without fused ops. */
 export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
   const { layouts = [], initializers = new Map() } = options
-  const writer = new Writer([
-    ...(options.inputNames ?? []),
-    ...(options.outputNames ?? []),
-    ...[...initializers.values()].map((i) => i.name),
-  ])
+  const reserved = [...initializers.values()].map((i) => i.name)
+  const writer = new Writer(
+    [...(options.inputNames ?? []), ...(options.outputNames ?? []), ...reserved],
+    options.constantNodes ?? false,
+  )
   const names = new Map<Value, string>()
   const randoms = new Map<Value, string>()
   const stateInputs = new Map<Layout, string>()
@@ -173,11 +178,13 @@ class Writer implements Emitter {
   readonly #pieces = new Map<string, Piece>()
   readonly #renamed = new Map<string, string>()
   readonly #reserved: ReadonlySet<string>
+  readonly #constantNodes: boolean
   #count = 0
 
   /** Names the caller has given are not used for anything else. */
-  constructor(reserved: readonly string[]) {
+  constructor(reserved: readonly string[], constantNodes: boolean) {
     this.#reserved = new Set(reserved)
+    this.#constantNodes = constantNodes
   }
 
   #name(prefix: string): string {
@@ -282,7 +289,18 @@ class Writer implements Emitter {
     const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]${value.data.join(",")}` : undefined
     const before = key === undefined ? undefined : this.#constants.get(key)
     if (before !== undefined) return before
-    const name = this.initializer(this.#name("c"), value)
+    const name = this.#name("c")
+    if (this.#constantNodes) {
+      const attributes = { value: { tensor: value } }
+      this.#nodes.push({
+        name: `constant/${name}`,
+        type: "Constant",
+        domain: "",
+        inputs: [],
+        outputs: [name],
+        attributes,
+      })
+    } else this.#initializers.set(name, value)
     if (key !== undefined) this.#constants.set(key, name)
     return name
   }

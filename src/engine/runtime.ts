@@ -44,6 +44,23 @@ function processors(): number {
   return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1
 }
 
+/**
+ * The newest file whose path begins with a prefix: ONNX Runtime appends the time to the name of a profile and, in Node,
+ * does not tell it. Empty where there is none, or no disk.
+ */
+export function newestFile(prefix: string): string {
+  const fs = builtin<typeof import("node:fs")>("node:fs")
+  const path = builtin<typeof import("node:path")>("node:path")
+  if (fs === undefined || path === undefined) return ""
+  const folder = path.dirname(`${prefix}_`)
+  const files = fs
+    .readdirSync(folder)
+    .map((name) => path.join(folder, name))
+    .filter((file) => file.startsWith(path.normalize(`${prefix}_`)))
+    .map((file) => ({ file, time: fs.statSync(file).mtimeMs }))
+  return files.reduce((best, f) => (f.time >= best.time ? f : best), { file: "", time: 0 }).file
+}
+
 let room: Room | undefined
 
 /** The room in which all programs of this process run. */

@@ -26,8 +26,8 @@ export interface RunRequest {
 /** What a program needs of the place where it runs, here or in a worker. */
 export interface Room {
   load(session: number, bytes: Uint8Array, options: SessionOptions): Promise<void>
-  /** Outputs in the order of `fetches`, or `undefined` where the guard refused. */
-  run(request: RunRequest): Promise<NdArray[] | undefined>
+  /** Outputs in the order of `fetches`; none at all where the guard refused. */
+  run(request: RunRequest): Promise<NdArray[]>
   release(session: number): Promise<void>
   /** Ends profiling and tells the name of the file it wrote. */
   profile(session: number): Promise<string>
@@ -70,14 +70,14 @@ export class LocalRoom implements Room {
     })
   }
 
-  run({ session, feeds, reads, writes, fetches, guard }: RunRequest): Promise<NdArray[] | undefined> {
+  run({ session, feeds, reads, writes, fetches, guard }: RunRequest): Promise<NdArray[]> {
     return this.#next(async () => {
       const inputs: Record<string, ort.Tensor> = {}
       for (const [name, value] of Object.entries(feeds)) inputs[name] = toOrt(value)
       for (const [name, buffer] of Object.entries(reads)) inputs[name] = this.#buffers.get(buffer)!
       const outputs = [...fetches, ...(guard === undefined ? [] : [guard]), ...Object.keys(writes)]
       const results = await this.#session(session).run(inputs, outputs)
-      if (guard !== undefined && Number(results[guard].data[0]) > 0) return undefined
+      if (guard !== undefined && Number(results[guard].data[0]) > 0) return []
       for (const [name, buffer] of Object.entries(writes)) this.#buffers.set(buffer, results[name])
       return fetches.map((name) => fromOrt(results[name]))
     })

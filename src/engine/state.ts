@@ -20,6 +20,8 @@ interface Pack extends Layout {
   readonly buffer: number
   /** Which copy is newer: the host's, the room's, or neither. */
   newer: "host" | "room" | "same"
+  /** The last transfer to the host, which may be under way. */
+  arriving?: Promise<void>
 }
 
 const home = new WeakMap<Variable, Pack>()
@@ -75,10 +77,13 @@ export async function upload(packs: readonly Layout[]): Promise<Pack[]> {
   for (const pack of packs as readonly Pack[]) {
     if (pack.newer !== "host") continue
     const data = allocate(pack.dtype as Dtype, pack.size)
-    for (const [variable, place] of pack.places)
-      data.set((arranged.get(variable)?.into(variable.initial) ?? variable.initial).data as never, place)
-    await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
+    for (const [variable, place] of pack.places) {
+      const value = arranged.get(variable)?.into(variable.initial) ?? variable.initial
+      data.set(value.data as never, place)
+    }
+    // Noted before the transfer, which is in order with all other calls: a write meanwhile must not be lost.
     pack.newer = "same"
+    await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
   }
   return packs as Pack[]
 }
@@ -88,14 +93,20 @@ export function written(pack: Layout): void {
   ;(pack as Pack).newer = "room"
 }
 
-async function download(pack: Pack): Promise<void> {
-  if (pack.newer !== "room") return
-  const { data } = await theRoom().get(pack.buffer)
+/** Brings the host up to date with the room. Two readers wait for the same transfer. */
+function download(pack: Pack): Promise<void> {
+  if (pack.newer !== "room") return pack.arriving ?? Promise.resolve()
   pack.newer = "same"
-  for (const [variable, place] of pack.places) {
-    const value = array(pack.dtype, variable.shape, data.slice(place, place + sizeOf(variable.shape)) as never)
-    variable.initial = arranged.get(variable)?.outOf(value) ?? value
-  }
+  pack.arriving = theRoom()
+    .get(pack.buffer)
+    .then(({ data }) => {
+      for (const [variable, place] of pack.places) {
+        const part = data.slice(place, place + sizeOf(variable.shape))
+        const value = array(pack.dtype, variable.shape, part as never)
+        variable.initial = arranged.get(variable)?.outOf(value) ?? value
+      }
+    })
+  return pack.arriving
 }
 
 /** Present values of variables, in their order. */

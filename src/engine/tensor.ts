@@ -1,14 +1,15 @@
 /** The value users hold while tracing: arithmetic, reductions and shape methods. Everything else is a function. */
 import { type Arrayable, asArray, castArray, type Dtype, fromNumbers, type NdArray } from "./array.ts"
 import { makeNode, type Spec, type Value } from "./graph.ts"
+import { cast } from "./ops/compare.ts"
 import * as elementwise from "./ops/elementwise.ts"
 import { constant as constantOp, input as inputOp, variable as variableOp } from "./ops/leaf.ts"
 import { type MatmulOptions, matmul } from "./ops/matmul.ts"
 import * as movement from "./ops/movement.ts"
+import type { Operand } from "./ops/pointwise.ts"
 import * as reduce from "./ops/reduce.ts"
+import { type Range, slice, split } from "./ops/slice.ts"
 import { formatShape, sameShape, UsageError } from "./shape.ts"
-
-type Operand = elementwise.Operand
 
 /** A value of a program being written. It has a shape and a dtype, and gets its numbers when the program runs. */
 export class Tensor {
@@ -78,7 +79,7 @@ export class Tensor {
     return matmul(this, other, options)
   }
   cast(dtype: Dtype): Tensor {
-    return elementwise.cast(this, dtype)
+    return cast(this, dtype)
   }
 
   sum(options?: reduce.ReduceOptions): Tensor {
@@ -111,11 +112,11 @@ export class Tensor {
   broadcastTo(shape: readonly number[]): Tensor {
     return movement.broadcastTo(this, shape)
   }
-  slice(ranges: readonly (movement.Range | null)[]): Tensor {
-    return movement.slice(this, ranges)
+  slice(ranges: readonly (Range | null)[]): Tensor {
+    return slice(this, ranges)
   }
   split(sizes: number | readonly number[], axis?: number): Tensor[] {
-    return movement.split(this, sizes, axis)
+    return split(this, sizes, axis)
   }
 
   toString(): string {

@@ -1,6 +1,6 @@
 /** Singular values, and vectors where wanted, of a small upper bidiagonal matrix by implicit QR. */
 
-import { rotateAt } from "./blas.ts"
+import { givens, rotateAt } from "./blas.ts"
 import { eps, LinAlgError } from "./matrix.ts"
 
 /** Singular vectors as rows of a wider array, rotated along: row i of the block is row i of `data`. */
@@ -10,6 +10,8 @@ export interface Rows {
   readonly at: number
   readonly width: number
 }
+
+const pair = new Float64Array(3)
 
 function turn(z: Rows | undefined, i: number, j: number, c: number, s: number): void {
   if (z !== undefined) rotateAt(z.data, i * z.row + z.at, z.data, j * z.row + z.at, z.width, c, s)
@@ -27,10 +29,10 @@ export function chaseColumn(
   let f = e[last]
   e[last] = 0
   for (let k = last; k >= from && f !== 0; k--) {
-    const t = Math.hypot(d[k], f)
-    const c = d[k] / t
-    const s = f / t
-    d[k] = t
+    givens(d[k], f, pair)
+    const c = pair[0]
+    const s = pair[1]
+    d[k] = pair[2]
     if (k > from) {
       f = -s * e[k - 1]
       e[k - 1] *= c
@@ -100,10 +102,10 @@ function chaseRow(zero: number, q: number, d: Float64Array, e: Float64Array, u: 
   let f = e[zero]
   e[zero] = 0
   for (let k = zero + 1; k <= q && f !== 0; k++) {
-    const t = Math.hypot(d[k], f)
-    const c = d[k] / t
-    const s = f / t
-    d[k] = t
+    givens(d[k], f, pair)
+    const c = pair[0]
+    const s = pair[1]
+    d[k] = pair[2]
     if (k < q) {
       f = -s * e[k]
       e[k] *= c
@@ -126,19 +128,19 @@ function sweepQr(p: number, q: number, d: Float64Array, e: Float64Array, u?: Row
   let f = (first + end) * (first - end) + shift
   let g = first * (e[p] / scale)
   for (let k = p; k < q; k++) {
-    let t = Math.hypot(f, g)
-    let cos = t === 0 ? 1 : f / t
-    let sin = t === 0 ? 0 : g / t
-    if (k > p) e[k - 1] = t
+    givens(f, g, pair)
+    let cos = pair[0]
+    let sin = pair[1]
+    if (k > p) e[k - 1] = pair[2]
     f = cos * d[k] + sin * e[k]
     e[k] = cos * e[k] - sin * d[k]
     g = sin * d[k + 1]
     d[k + 1] *= cos
     turn(v, k, k + 1, cos, sin)
-    t = Math.hypot(f, g)
-    cos = t === 0 ? 1 : f / t
-    sin = t === 0 ? 0 : g / t
-    d[k] = t
+    givens(f, g, pair)
+    cos = pair[0]
+    sin = pair[1]
+    d[k] = pair[2]
     f = cos * e[k] + sin * d[k + 1]
     d[k + 1] = cos * d[k + 1] - sin * e[k]
     if (k + 1 < q) {

@@ -42,6 +42,29 @@ export function rotateAt(
   }
 }
 
+/**
+ * The plane rotation that sends (f, g) to (r, 0), r >= 0: writes c, s, r. Tiny pairs are scaled up first, since c and s
+ * from a rounded length would not be a rotation.
+ */
+export function givens(f: number, g: number, out: Float64Array): void {
+  const square = f * f + g * g
+  if (square > 1e-280 && square < 1e280) {
+    const r = Math.sqrt(square)
+    out[0] = f / r
+    out[1] = g / r
+    out[2] = r
+    return
+  }
+  const most = Math.max(Math.abs(f), Math.abs(g))
+  const scale = most === 0 ? 1 : 2 ** -Math.max(-1000, Math.min(1000, Math.floor(Math.log2(most))))
+  const x = f * scale
+  const y = g * scale
+  const r = Math.sqrt(x * x + y * y)
+  out[0] = r === 0 ? 1 : x / r
+  out[1] = r === 0 ? 0 : y / r
+  out[2] = r / scale
+}
+
 /** y = A x with A [m, n] row-major from `at`, `row` entries a row: rows are dotted four at a time. */
 export function gemv(
   m: number,

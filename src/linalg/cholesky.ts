@@ -3,7 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { dotAt } from "./blas.ts"
 import { block, flip, gemm } from "./gemm.ts"
-import { eps, finite, LinAlgError, perMatrix, type Real, real, symmetricOf } from "./matrix.ts"
+import { eps, finite, LinAlgError, perMatrix, type Real, real, squareMatrixOf, symmetricOf } from "./matrix.ts"
 import { rightSideOf, solveTriangle } from "./triangular.ts"
 
 const panel = 32
@@ -63,19 +63,18 @@ export function cholesky(a: Arrayable): Real {
 /**
  * Solves A x = b given the factor L of A = L L^T [n, n]: L z = b forward, then L^T x = z backward; b is [n] or
  * [n, columns]. (Seed 003, R1.8.)
+ *
+ * @throws LinAlgError where the factor's diagonal is not positive, or the solution overflows.
  */
-export function choleskySolve(l: Real, b: Arrayable): Real {
-  const n = l.shape[0]
-  if (l.shape.length !== 2 || l.shape[1] !== n)
-    throw new RangeError(`choleskySolve: factor has shape [${l.shape.join(", ")}], expected a square matrix`)
+export function choleskySolve(l: Arrayable, b: Arrayable): Real {
+  const { rows: n, data } = squareMatrixOf("choleskySolve", l, "factor")
   for (let i = 0; i < n; i++) {
-    if (!(l.data[i * n + i] > 0))
-      throw new LinAlgError(
-        `choleskySolve: diagonal entry ${i} of the factor is ${l.data[i * n + i]}, expected a positive one`,
-      )
+    const d = data[i * n + i]
+    if (!(d > 0))
+      throw new LinAlgError(`choleskySolve: diagonal entry ${i} of the factor is ${d}, expected a positive one`)
   }
   const x = rightSideOf("choleskySolve", b, n)
-  const t = block(l.data, 0, n)
+  const t = block(data, 0, n)
   solveTriangle(n, x.columns, t, true, false, x.data, 0, x.columns)
   solveTriangle(n, x.columns, flip(t), false, false, x.data, 0, x.columns)
   return real(x.shape, finite("choleskySolve", x.data))

@@ -8,15 +8,19 @@ import { type Complex, finite, type Real, real, realOf, show } from "./matrix.ts
 
 /** A complex array from real and imaginary parts of one shape; without the second it is real. */
 export function complex(re: Arrayable, im?: Arrayable): Complex {
-  const x = realOf("complex", re, "real part")
-  const y = im === undefined ? real(x.shape, new Float64Array(x.data.length)) : realOf("complex", im, "imaginary part")
+  return partsOf("complex", re, im)
+}
+
+function partsOf(where: string, re: Arrayable, im: Arrayable | undefined): Complex {
+  const x = realOf(where, re, "real part")
+  const y = im === undefined ? real(x.shape, new Float64Array(x.data.length)) : realOf(where, im, "imaginary part")
   if (x.shape.length !== y.shape.length || x.shape.some((size, i) => size !== y.shape[i]))
-    throw new RangeError(`complex: real part is ${show(x.shape)}, imaginary part ${show(y.shape)}, expected the same`)
+    throw new RangeError(`${where}: real part is ${show(x.shape)}, imaginary part ${show(y.shape)}, expected the same`)
   return { re: x, im: y }
 }
 
 function matrixPair(where: string, a: Complex): { m: number; n: number; re: Float64Array; im: Float64Array } {
-  const { re, im } = complex(a.re, a.im)
+  const { re, im } = partsOf(where, a.re, a.im)
   if (re.shape.length !== 2) throw new RangeError(`${where}: array has shape ${show(re.shape)}, expected a matrix`)
   return { m: re.shape[0], n: re.shape[1], re: re.data, im: im.data }
 }
@@ -79,8 +83,8 @@ export function complexSolve(a: Complex, b: Complex): Complex {
 
 /** Inner product sum conj(a_i) b_i of complex vectors [n], as [real part, imaginary part]. */
 export function vdot(a: Complex, b: Complex): readonly [re: number, im: number] {
-  const x = complex(a.re, a.im)
-  const y = complex(b.re, b.im)
+  const x = partsOf("vdot", a.re, a.im)
+  const y = partsOf("vdot", b.re, b.im)
   const n = x.re.data.length
   if (x.re.shape.length !== 1 || y.re.shape.length !== 1 || y.re.data.length !== n)
     throw new RangeError(`vdot: shapes ${show(x.re.shape)} and ${show(y.re.shape)}, expected vectors of one length`)

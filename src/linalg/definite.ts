@@ -1,11 +1,23 @@
 /** Definiteness of symmetric matrices: by eigenvalues, by minors, by Cholesky; the nearest positive definite one. */
 
 import type { Arrayable } from "../engine/array.ts"
-import { largest } from "./blas.ts"
+import { largest, rescale } from "./blas.ts"
 import { reduceCholesky } from "./cholesky.ts"
 import { eigenRows } from "./eigh.ts"
 import { reduceLu } from "./lu.ts"
-import { eps, matrixOf, perMatrix, type Real, real, show, squareMatrixOf, squareOf, symmetricOf } from "./matrix.ts"
+import {
+  eps,
+  finite,
+  matrixOf,
+  perMatrix,
+  type Real,
+  real,
+  show,
+  squareMatrixOf,
+  squareOf,
+  symmetricOf,
+  toleranceOf,
+} from "./matrix.ts"
 import { ofEigenvalues } from "./sqrtm.ts"
 
 /** The signs of z^T A z: "zero" is the zero matrix, which is semi-definite both ways. */
@@ -34,7 +46,7 @@ export function definiteness(a: Arrayable, { tolerance }: { tolerance?: number }
   matrixOf("definiteness", a)
   const { rows: n, data } = symmetricOf("definiteness", a)
   const { values } = eigenRows("definiteness", n, data)
-  const least = tolerance ?? n * eps * largest(values)
+  const least = toleranceOf("definiteness", tolerance, n * eps * largest(values))
   let plus = 0
   let minus = 0
   for (const v of values) {
@@ -69,14 +81,22 @@ function minorOf(n: number, a: Float64Array, index: readonly number[]): number {
   return Math.abs(product) <= 4 * k * eps * bound ? 0 : product
 }
 
-/** Leading principal minors det A[0..k, 0..k] of a square [n, n], k = 1 ... n; noise of rounding counts as 0. */
+/**
+ * Leading principal minors det A[0..k, 0..k] of a square [n, n], k = 1 ... n; noise of rounding counts as 0.
+ *
+ * @throws LinAlgError where one overflows.
+ */
 export function leadingMinors(a: Arrayable): Real {
   const { rows: n, data } = squareMatrixOf("leadingMinors", a)
   const index = Array.from({ length: n }, (_, i) => i)
-  return real(
-    [n],
-    Float64Array.from({ length: n }, (_, k) => minorOf(n, data, index.slice(0, k + 1))),
-  )
+  const x = data.slice()
+  const factor = rescale(x)
+  const minors = Float64Array.from(index, (k) => {
+    let minor = minorOf(n, x, index.slice(0, k + 1))
+    for (let i = 0; i <= k; i++) minor /= factor
+    return minor
+  })
+  return real([n], finite("leadingMinors", minors))
 }
 
 /**
@@ -91,6 +111,7 @@ export function sylvester(a: Arrayable): Definiteness {
   matrixOf("sylvester", a)
   const { rows: n, data } = symmetricOf("sylvester", a)
   if (n > 16) throw new RangeError(`sylvester: matrix is ${show([n, n])}, expected at most [16, 16] (use definiteness)`)
+  rescale(data)
   let isPlus = true
   let isMinus = true
   const index: number[] = []

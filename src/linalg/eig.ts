@@ -1,11 +1,13 @@
 /** Eigenvalues and eigenvectors of general real matrices. */
 
 import type { Arrayable } from "../engine/array.ts"
-import { dotAt, largest, rescale, transposed } from "./blas.ts"
+import { balance } from "./balance.ts"
+import { largest, rescale, transposed } from "./blas.ts"
+import { backSubstitute } from "./eigenvectors.ts"
 import { francis } from "./francis.ts"
-import { block, gemm } from "./gemm.ts"
-import { reduceHessenberg } from "./hessenberg.ts"
-import { type Complex, eps, perMatrix, real, squareMatrixOf, squareOf } from "./matrix.ts"
+import { block, flip, gemm } from "./gemm.ts"
+import { formHessenbergQ, reduceHessenberg } from "./hessenberg.ts"
+import { type Complex, finite, perMatrix, real, squareMatrixOf, squareOf, toleranceOf } from "./matrix.ts"
 import { plainSvdvals } from "./svd.ts"
 
 /** What {@link eig} gives: A v = lambda v, column by column. */
@@ -16,143 +18,21 @@ export interface Eig {
   readonly vectors: Complex
 }
 
-/**
- * Scales rows and columns by powers of two until their norms are alike: D^-1 A D in place, D's diagonal returned.
- * (Parlett and Reinsch 1969, with 2-norms as in James, Langou and Lowery 2014.)
- */
-function balance(n: number, a: Float64Array): Float64Array {
-  const scale = new Float64Array(n).fill(1)
-  for (let isDone = false; !isDone; ) {
-    isDone = true
-    for (let i = 0; i < n; i++) {
-      let column = 0
-      let row = 0
-      for (let j = 0; j < n; j++) {
-        column += a[j * n + i] * a[j * n + i]
-        row += a[i * n + j] * a[i * n + j]
-      }
-      column = Math.sqrt(column)
-      row = Math.sqrt(row)
-      if (column === 0 || row === 0) continue
-      const f = 2 ** Math.round(Math.log2(row / column) / 2)
-      if (column * f + row / f >= 0.95 * (column + row)) continue
-      isDone = false
-      scale[i] *= f
-      for (let j = 0; j < n; j++) a[i * n + j] /= f
-      for (let j = 0; j < n; j++) a[j * n + i] *= f
-    }
-  }
-  return scale
-}
-
 /** Eigenvalues on the diagonal blocks of a real Schur form. */
-function valuesOf(n: number, t: Float64Array, scale: number): { re: Float64Array; im: Float64Array } {
+function valuesOf(n: number, t: Float64Array): { re: Float64Array; im: Float64Array } {
   const re = new Float64Array(n)
   const im = new Float64Array(n)
   for (let i = 0; i < n; i++) {
-    re[i] = t[i * n + i] / scale
+    re[i] = t[i * n + i]
     const sub = i + 1 < n ? t[(i + 1) * n + i] : 0
     if (sub !== 0) {
-      im[i] = (Math.sqrt(Math.abs(t[i * n + i + 1])) * Math.sqrt(Math.abs(sub))) / scale
+      im[i] = Math.sqrt(Math.abs(t[i * n + i + 1])) * Math.sqrt(Math.abs(sub))
       im[i + 1] = -im[i]
       re[i + 1] = re[i]
       i++
     }
   }
   return { re, im }
-}
-
-/**
- * Eigenvectors of a quasi-triangular T as rows [n, n], by back substitution; for a complex pair the first row is the
- * real part and the second the imaginary part of the vector whose eigenvalue has the positive imaginary part.
- */
-function backSubstitute(n: number, t: Float64Array): Float64Array {
-  const out = new Float64Array(n * n)
-  const least = Math.max(eps * largest(t), 1e-290)
-  for (let k = n - 1; k >= 0; k--) {
-    const isPair = k > 0 && t[k * n + k - 1] !== 0
-    const first = isPair ? k - 1 : k
-    const re = first * n
-    const im = k * n
-    const lambda = t[k * n + k]
-    let mu = 0
-    if (isPair) {
-      const b = t[first * n + k]
-      const c = t[k * n + first]
-      mu = Math.sqrt(Math.abs(b)) * Math.sqrt(Math.abs(c))
-      if (Math.abs(b) >= Math.abs(c)) {
-        out[re + first] = 1
-        out[im + k] = mu / b
-      } else {
-        out[re + first] = -mu / c
-        out[im + k] = 1
-      }
-    } else {
-      out[re + k] = 1
-    }
-    for (let i = first - 1; i >= 0; i--) {
-      const count = k - i
-      const row = i * n + i + 1
-      const r = -dotAt(t, row, out, re + i + 1, count)
-      const s = isPair ? -dotAt(t, row, out, im + i + 1, count) : 0
-      if (i > 0 && t[i * n + i - 1] !== 0) {
-        const up = (i - 1) * n + i + 1
-        const r0 = -dotAt(t, up, out, re + i + 1, count)
-        const s0 = isPair ? -dotAt(t, up, out, im + i + 1, count) : 0
-        // [a - l, b; c, a - l] [x0; x1] = [r0; r1] by Cramer's rule, l complex.
-        const a = t[i * n + i] - lambda
-        const b = t[(i - 1) * n + i]
-        const c = t[i * n + i - 1]
-        let detRe = a * a - mu * mu - b * c
-        const detIm = -2 * a * mu
-        if (Math.hypot(detRe, detIm) < least * least) detRe = least * least
-        const x0 = a * r0 + mu * s0 - b * r
-        const y0 = a * s0 - mu * r0 - b * s
-        const x1 = a * r + mu * s - c * r0
-        const y1 = a * s - mu * r - c * s0
-        divide(x0, y0, detRe, detIm)
-        out[re + i - 1] = quotient[0]
-        if (isPair) out[im + i - 1] = quotient[1]
-        divide(x1, y1, detRe, detIm)
-        out[re + i] = quotient[0]
-        if (isPair) out[im + i] = quotient[1]
-        i--
-      } else {
-        let gap = t[i * n + i] - lambda
-        if (Math.abs(gap) + mu < least) gap = least
-        divide(r, s, gap, -mu)
-        out[re + i] = quotient[0]
-        if (isPair) out[im + i] = quotient[1]
-      }
-      let size = Math.abs(out[re + i]) + Math.abs(out[re + i + 1])
-      if (isPair) size += Math.abs(out[im + i]) + Math.abs(out[im + i + 1])
-      if (size > 1e100) {
-        for (let j = i; j <= k; j++) {
-          out[re + j] /= size
-          if (isPair) out[im + j] /= size
-        }
-      }
-    }
-    if (isPair) k--
-  }
-  return out
-}
-
-const quotient = new Float64Array(2)
-
-/** Complex division without overflow (Smith 1962), into `quotient`. */
-function divide(a: number, b: number, c: number, d: number): void {
-  if (Math.abs(c) >= Math.abs(d)) {
-    const r = d / c
-    const s = c + d * r
-    quotient[0] = (a + b * r) / s
-    quotient[1] = (b - a * r) / s
-  } else {
-    const r = c / d
-    const s = d + c * r
-    quotient[0] = (a * r + b) / s
-    quotient[1] = (b * r - a) / s
-  }
 }
 
 interface PlainEig {
@@ -162,12 +42,46 @@ interface PlainEig {
   readonly rows: Float64Array
 }
 
+/** Eigensystem of one [n, n], balanced first; where that cost the vectors their accuracy, done again without. */
 function plainEig(where: string, n: number, a: Float64Array): PlainEig {
   const scale = rescale(a)
+  const original = a.slice()
   const d = balance(n, a)
-  const zt = transposed(n, n, reduceHessenberg(n, a))
+  const isBalanced = d.some((v) => v !== 1)
+  let out = eigensystem(where, n, a, d)
+  if (isBalanced && !(residual(n, original, out) <= 1e-13 * Math.sqrt(n) * largest(original)))
+    out = eigensystem(where, n, original, new Float64Array(n).fill(1))
+  for (let i = 0; i < n; i++) {
+    out.re[i] /= scale
+    out.im[i] /= scale
+  }
+  for (const part of [out.re, out.im, out.rows]) finite(where, part)
+  return out
+}
+
+/** Largest entry of A V - V diag(lambda), from the packed rows. */
+function residual(n: number, a: Float64Array, e: PlainEig): number {
+  const image = new Float64Array(n * n)
+  gemm(n, n, n, 1, block(e.rows, 0, n), flip(block(a, 0, n)), block(image, 0, n))
+  for (let k = 0; k < n; k++) {
+    const at = k * n
+    const other = e.im[k] === 0 ? at : at + n
+    for (let i = 0; i < n; i++) {
+      const x = e.rows[at + i]
+      const y = other === at ? 0 : e.rows[other + i]
+      image[at + i] -= e.re[k] * x - e.im[k] * y
+      if (other !== at) image[other + i] -= e.re[k] * y + e.im[k] * x
+    }
+    if (other !== at) k++
+  }
+  for (let i = 0; i < image.length; i++) if (Number.isNaN(image[i])) return image[i]
+  return largest(image)
+}
+
+function eigensystem(where: string, n: number, a: Float64Array, d: Float64Array): PlainEig {
+  const zt = transposed(n, n, formHessenbergQ(n, reduceHessenberg(n, a)))
   francis(where, { n, h: a, zt }, 0, n - 1)
-  const { re, im } = valuesOf(n, a, scale)
+  const { re, im } = valuesOf(n, a)
   const x = backSubstitute(n, a)
   const rows = new Float64Array(n * n)
   gemm(n, n, n, 1, block(x, 0, n), block(zt, 0, n), block(rows, 0, n))
@@ -251,7 +165,11 @@ export function eigvals(a: Arrayable): Complex {
     balance(n, x)
     reduceHessenberg(n, x)
     francis("eigvals", { n, h: x, zt: undefined }, 0, n - 1)
-    const values = valuesOf(n, x, scale)
+    const values = valuesOf(n, x)
+    for (const part of [values.re, values.im]) {
+      for (let i = 0; i < n; i++) part[i] /= scale
+      finite("eigvals", part)
+    }
     return { re: real([n], values.re), im: real([n], values.im) }
   })
   return { re, im }
@@ -259,14 +177,14 @@ export function eigvals(a: Arrayable): Complex {
 
 /**
  * Whether a square [n, n] has n independent eigenvectors, to working precision: the unit eigenvectors' smallest
- * singular value is at least `tolerance` times their largest. Rounding splits a defective eigenvalue by the root of
+ * singular value is at least `tolerance` (default 1e-6) times their largest. Rounding splits a defective eigenvalue by the root of
  * machine precision, so any matrix that near to a defective one counts as defective. (Seed 003, R1.11.)
  */
-export function isDiagonalizable(a: Arrayable, { tolerance = 1e-6 }: { tolerance?: number } = {}): boolean {
+export function isDiagonalizable(a: Arrayable, { tolerance }: { tolerance?: number } = {}): boolean {
   const { rows: n, data } = squareMatrixOf("isDiagonalizable", a)
   const { im, rows } = plainEig("isDiagonalizable", n, data.slice())
   // [v, conj v] and sqrt 2 [Re v, Im v] differ by a unitary factor, so real singular values will do.
   for (let k = 0; k < n; k++) if (im[k] !== 0) for (let i = 0; i < n; i++) rows[k * n + i] *= Math.SQRT2
   const s = plainSvdvals("isDiagonalizable", n, n, rows)
-  return s[n - 1] >= tolerance * s[0]
+  return s[n - 1] >= toleranceOf("isDiagonalizable", tolerance, 1e-6) * s[0]
 }

@@ -2,7 +2,7 @@
 
 import type { Arrayable } from "../engine/array.ts"
 import { rescale, transposed } from "./blas.ts"
-import { perMatrix, type Real, real, symmetricOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, symmetricOf } from "./matrix.ts"
 import { reduceSymmetric, undoSymmetric } from "./tridiagonal.ts"
 import { tridiagonalDivide } from "./tridiagonal-divide.ts"
 import { tridiagonalQl } from "./tridiagonal-ql.ts"
@@ -22,7 +22,7 @@ export function eigenRows(where: string, n: number, a: Float64Array): { values: 
   const rows = tridiagonalDivide(where, n, t.d, t.e)
   undoSymmetric(t, n, rows)
   for (let i = 0; i < n; i++) t.d[i] /= scale
-  return { values: t.d, rows }
+  return { values: finite(where, t.d), rows }
 }
 
 /**
@@ -50,6 +50,6 @@ export function eigvalsh(a: Arrayable): Real {
     const { d, e } = reduceSymmetric(n, x)
     tridiagonalQl("eigvalsh", 0, n, d, e)
     for (let i = 0; i < n; i++) d[i] /= scale
-    return { values: real([n], d.sort()) }
+    return { values: real([n], finite("eigvalsh", d).sort()) }
   }).values
 }

@@ -1,8 +1,9 @@
 /** Matrix exponential. */
 
 import type { Arrayable } from "../engine/array.ts"
+import { balance } from "./balance.ts"
 import { reduceLu, solveFactored } from "./lu.ts"
-import { eps, finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { eps, finite, LinAlgError, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 import { plainMatrixNorm } from "./norm.ts"
 import { square } from "./product.ts"
 
@@ -48,13 +49,22 @@ function combine(n: number, terms: readonly (readonly [number, Float64Array])[])
   return out
 }
 
-/** exp of one [n, n]. */
-export function plainExpm(n: number, a: Float64Array): Float64Array {
+/** exp of one [n, n], overwritten: balanced first, since squaring magnifies what bad scaling costs (Ward 1977). */
+function plainExpm(n: number, a: Float64Array): Float64Array {
+  const d = balance(n, a)
+  const out = scalingAndSquaring(n, a)
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[i * n + j] *= d[i] / d[j]
+  return out
+}
+
+function scalingAndSquaring(n: number, a: Float64Array): Float64Array {
   const norm1 = (x: Float64Array): number => plainMatrixNorm(n, n, x, 1)
   const norm = norm1(a)
   const one = new Float64Array(n * n)
   for (let i = 0; i < n; i++) one[i * n + i] = 1
   if (norm === 0) return one
+  if (norm === Number.POSITIVE_INFINITY)
+    throw new LinAlgError("expm: the matrix's norm overflows double precision (scale the input down)")
   // A norm beyond what squaring can undo overflows for sure; a first scaling keeps the powers below finite.
   const first = norm > 1e30 ? Math.ceil(Math.log2(norm)) - 100 : 0
   let x = first > 0 ? a.map((v) => v * 2 ** -first) : a
@@ -133,17 +143,16 @@ export function plainExpm(n: number, a: Float64Array): Float64Array {
       powers.slice(0, (degree + 1) / 2).map((p, i) => [c[2 * i], p] as const),
     )
   }
+  // (V - U)^-1 (V + U) = I + 2 (V - U)^-1 U, whose rounding is that of the small part.
   const u = square(n, x, odd)
-  const sum = combine(n, [
-    [1, even],
-    [1, u],
-  ])
   const difference = combine(n, [
     [1, even],
     [-1, u],
   ])
   const pivots = reduceLu(n, n, difference)
-  let out = solveFactored({ n, lu: difference, pivots }, n, sum)
+  let out = solveFactored({ n, lu: difference, pivots }, n, u)
+  for (let i = 0; i < out.length; i++) out[i] *= 2
+  for (let i = 0; i < n; i++) out[i * n + i] += 1
   for (let i = 0; i < squarings; i++) out = square(n, out, out)
   return out
 }

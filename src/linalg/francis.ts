@@ -23,10 +23,15 @@ const v = new Float64Array(3)
  */
 export function francis(where: string, s: Schurable, from: number, to: number): void {
   const { n, h } = s
+  let norm = 0
+  for (let i = from; i <= to; i++) {
+    for (let j = Math.max(from, i - 1); j <= to; j++) norm = Math.max(norm, Math.abs(h[i * n + j]))
+  }
   let hi = to
   let sweep = 0
   while (hi >= from) {
-    const low = activeFrom(n, h, from, hi)
+    // What is slow to converge lies under the rounding of the largest entries, and is measured by those.
+    const low = activeFrom(n, h, from, hi, sweep > 20 ? eps * norm : tiny)
     if (low > from) h[low * n + low - 1] = 0
     if (low >= hi - 1) {
       if (low === hi - 1) standardise(s, low)
@@ -40,10 +45,10 @@ export function francis(where: string, s: Schurable, from: number, to: number): 
 }
 
 /** First row of the unreduced block that ends in row `hi`: where a subdiagonal is negligible (Ahues and Tisseur 1997). */
-export function activeFrom(n: number, h: Float64Array, from: number, hi: number): number {
+function activeFrom(n: number, h: Float64Array, from: number, hi: number, floor: number): number {
   for (let l = hi; l > from; l--) {
     const sub = Math.abs(h[l * n + l - 1])
-    if (sub <= tiny) return l
+    if (sub <= floor) return l
     const d0 = h[(l - 1) * n + l - 1]
     const d1 = h[l * n + l]
     let size = Math.abs(d0) + Math.abs(d1)
@@ -109,8 +114,14 @@ function doubleSweep(s: Schurable, low: number, hi: number, sweep: number): void
     const around = Math.abs(h[(m - 1) * n + m - 1]) + Math.abs(h[m * n + m]) + Math.abs(h[(m + 1) * n + m + 1])
     if (left <= eps * Math.abs(v[0]) * around) break
   }
-  const lastColumn = zt === undefined ? hi + 1 : n
-  const firstRow = zt === undefined ? low : 0
+  // Inside the active block at once; the rest of H, and Z, after the sweep, where reflectors can be paired.
+  const kept = {
+    from: m,
+    count: hi - m,
+    tau: new Float64Array(hi - m),
+    v1: new Float64Array(hi - m),
+    v2: new Float64Array(hi - m),
+  }
   for (let k = m; k < hi; k++) {
     const three = k < hi - 1
     if (k > m) {
@@ -144,15 +155,88 @@ function doubleSweep(s: Schurable, low: number, hi: number, sweep: number): void
       h[k * n + k - 1] *= 1 - tau
     }
     if (tau === 0) continue
+    kept.tau[k - m] = tau
+    kept.v1[k - m] = v1
+    kept.v2[k - m] = v2
     if (three) {
-      rowsOf3(h, k * n + k, n, lastColumn - k, tau, v1, v2)
-      columnsOf3(h, firstRow * n + k, n, Math.min(k + 3, hi) - firstRow + 1, tau, v1, v2)
-      if (zt !== undefined) rowsOf3(zt, k * n, n, n, tau, v1, v2)
+      rowsOf3(h, k * n + k, n, hi + 1 - k, tau, v1, v2)
+      columnsOf3(h, low * n + k, n, Math.min(k + 3, hi) - low + 1, tau, v1, v2)
     } else {
-      rowsOf2(h, k * n + k, n, lastColumn - k, tau, v1)
-      columnsOf2(h, firstRow * n + k, n, hi - firstRow + 1, tau, v1)
-      if (zt !== undefined) rowsOf2(zt, k * n, n, n, tau, v1)
+      rowsOf2(h, k * n + k, n, hi + 1 - k, tau, v1)
+      columnsOf2(h, low * n + k, n, hi - low + 1, tau, v1)
     }
+  }
+  if (zt === undefined) return
+  sweepRows(h, n, hi + 1, n, kept)
+  sweepColumns(h, n, low, kept)
+  sweepRows(zt, n, 0, n, kept)
+}
+
+/** The reflectors of one sweep, I - tau (1, v1, v2)(1, v1, v2)^T on rows from, from + 1, ...; the last has two rows. */
+interface Sweep {
+  readonly from: number
+  readonly count: number
+  readonly tau: Float64Array
+  readonly v1: Float64Array
+  readonly v2: Float64Array
+}
+
+/** Applies a sweep from the left to the columns left ... right (exclusive), two reflectors in one pass over four rows. */
+function sweepRows(a: Float64Array, n: number, left: number, right: number, s: Sweep): void {
+  if (left >= right) return
+  let q = 0
+  for (; q + 2 < s.count; q += 2) {
+    const t0 = s.tau[q]
+    const x1 = s.v1[q]
+    const x2 = s.v2[q]
+    const t1 = t0 * x1
+    const t2 = t0 * x2
+    const u0 = s.tau[q + 1]
+    const y1 = s.v1[q + 1]
+    const y2 = s.v2[q + 1]
+    const u1 = u0 * y1
+    const u2 = u0 * y2
+    const row = (s.from + q) * n
+    const end = row + right
+    for (let p0 = row + left, p1 = p0 + n, p2 = p1 + n, p3 = p2 + n; p0 < end; p0++, p1++, p2++, p3++) {
+      const a0 = a[p0]
+      let a1 = a[p1]
+      let a2 = a[p2]
+      const a3 = a[p3]
+      const first = a0 + x1 * a1 + x2 * a2
+      a[p0] = a0 - first * t0
+      a1 -= first * t1
+      a2 -= first * t2
+      const second = a1 + y1 * a2 + y2 * a3
+      a[p1] = a1 - second * u0
+      a[p2] = a2 - second * u1
+      a[p3] = a3 - second * u2
+    }
+  }
+  for (; q < s.count; q++) {
+    const at = (s.from + q) * n + left
+    if (q < s.count - 1) rowsOf3(a, at, n, right - left, s.tau[q], s.v1[q], s.v2[q])
+    else rowsOf2(a, at, n, right - left, s.tau[q], s.v1[q])
+  }
+}
+
+/** Applies a sweep from the right to the rows 0 ... rows: along each row three entries slide through registers. */
+function sweepColumns(a: Float64Array, n: number, rows: number, s: Sweep): void {
+  const { tau, v1, v2, count } = s
+  for (let i = 0; i < rows; i++) {
+    let p = i * n + s.from
+    let x = a[p]
+    let y = a[p + 1]
+    for (let q = 0; q < count - 1; q++, p++) {
+      const z = a[p + 2]
+      const sum = (x + v1[q] * y + v2[q] * z) * tau[q]
+      a[p] = x - sum
+      x = y - sum * v1[q]
+      y = z - sum * v2[q]
+    }
+    const sum = (x + v1[count - 1] * y) * tau[count - 1]
+    a[p] = x - sum
+    a[p + 1] = y - sum * v1[count - 1]
   }
 }
 
@@ -224,7 +308,7 @@ function columnsOf2(a: Float64Array, at: number, row: number, count: number, tau
  * Rotates the 2 x 2 block at row i so that real eigenvalues stand on its diagonal, and so that a complex pair leaves
  * equal diagonal entries with off-diagonals of opposite sign.
  */
-export function standardise(s: Schurable, i: number): void {
+function standardise(s: Schurable, i: number): void {
   const { n, h, zt } = s
   const p = i * n + i
   const a = h[p]
@@ -238,6 +322,11 @@ export function standardise(s: Schurable, i: number): void {
   const size = Math.max(Math.abs(half), Math.abs(b), Math.abs(c))
   const part = (half / size) * (half / size) + (b / size) * (c / size)
   const isReal = part >= 0
+  if (half === 0 && part === 0 && Math.abs(b) >= Math.abs(c)) {
+    // b c has underflowed: c is nothing beside b.
+    h[p + n] = 0
+    return
+  }
   if (isReal) {
     // The rotation whose first column is the eigenvector (x, c) of the eigenvalue farther from d: no cancellation.
     const root = Math.sqrt(part) * size
@@ -269,7 +358,7 @@ export function standardise(s: Schurable, i: number): void {
     const mean = (h[p] + h[p + n + 1]) / 2
     h[p] = mean
     h[p + n + 1] = mean
-    // Rounding may have turned a barely complex pair into a real one.
-    if (h[p + 1] * h[p + n] >= 0) standardise(s, i)
+    // Rounding may have turned a barely complex pair into a real one: then the off-diagonals have no opposite signs.
+    if (Math.sign(h[p + 1]) * Math.sign(h[p + n]) >= 0) standardise(s, i)
   }
 }

@@ -1,10 +1,10 @@
 /** General to upper Hessenberg form, by blocks of reflectors. */
 
 import type { Arrayable } from "../engine/array.ts"
-import { axpyAt, dotAt, gemv, gemvT } from "./blas.ts"
+import { axpyAt, dotAt, gemv, gemvT, rescale } from "./blas.ts"
 import { block, flip, gemm } from "./gemm.ts"
 import { gather, type Reflectors, reflect, reflectLeft } from "./householder.ts"
-import { perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 
 const panel = 32
 
@@ -17,11 +17,11 @@ export interface Hessenberg {
 }
 
 /**
- * Reduces A [n, n] in place to H and returns Q [n, n]. Inside a panel the matrix is (A - Y V^T) from the right, with
+ * Reduces A [n, n] in place to H and returns Q as blocks. Inside a panel the matrix is (A - Y V^T) from the right, with
  * the left side applied to one column at a time; half of the work is one matrix-vector product a column, the rest
  * matrix products (Dongarra, Sorensen and Hammarling 1989; Quintana-Orti and van de Geijn 2006).
  */
-export function reduceHessenberg(n: number, a: Float64Array): Float64Array {
+export function reduceHessenberg(n: number, a: Float64Array): Reflectors[] {
   const blocks: Reflectors[] = []
   const steps = Math.max(0, n - 2)
   const taus = new Float64Array(steps)
@@ -73,6 +73,11 @@ export function reduceHessenberg(n: number, a: Float64Array): Float64Array {
     reflectLeft(h, true, rest, a, (from + 1) * n + right, n)
     blocks.push(h)
   }
+  return blocks
+}
+
+/** Q [n, n] of a reduction: blocks are applied last to first, each to the corner it can have touched. */
+export function formHessenbergQ(n: number, blocks: readonly Reflectors[]): Float64Array {
   const q = new Float64Array(n * n)
   for (let i = 0; i < n; i++) q[i * n + i] = 1
   for (let b = blocks.length - 1; b >= 0; b--) {
@@ -87,7 +92,9 @@ export function hessenberg(a: Arrayable): Hessenberg {
   const s = squareOf("hessenberg", a)
   const n = s.rows
   return perMatrix(s, (x) => {
-    const q = reduceHessenberg(n, x)
-    return { q: real([n, n], q), h: real([n, n], x) }
+    const scale = rescale(x)
+    const q = formHessenbergQ(n, reduceHessenberg(n, x))
+    if (scale !== 1) for (let i = 0; i < x.length; i++) x[i] /= scale
+    return { q: real([n, n], q), h: real([n, n], finite("hessenberg", x)) }
   })
 }

@@ -9,13 +9,15 @@ import { block, flip, gemm } from "./gemm.ts"
  */
 export function reflect(x: Float64Array, at: number, n: number, taus: Float64Array, slot: number): number {
   const alpha = x[at]
-  const tail = n > 1 ? Math.sqrt(dotAt(x, at + 1, x, at + 1, n - 1)) : 0
+  const tail = n > 1 ? dotAt(x, at + 1, x, at + 1, n - 1) : 0
   x[at] = 1
-  if (tail === 0) {
+  // Squares this small have lost their digits; the entries are nothing beside a matrix that was scaled to 1e-100 or more.
+  if (tail < 1e-280) {
+    x.fill(0, at + 1, at + n)
     taus[slot] = 0
     return alpha
   }
-  const length = Math.sqrt(alpha * alpha + tail * tail)
+  const length = Math.sqrt(alpha * alpha + tail)
   const beta = alpha > 0 ? -length : length
   taus[slot] = (beta - alpha) / beta
   const scale = 1 / (alpha - beta)

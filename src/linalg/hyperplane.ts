@@ -52,8 +52,9 @@ export function nearestOn(plane: Hyperplane, x: Arrayable): Real {
  * w.x - b = 1 are 2 / ||w|| apart. Seed 003, R3.5 ends with the opposite sign.
  */
 export function gapBetween(normal: Arrayable, c1: number, c2: number): number {
-  const w = hyperplane(normal, 0).normal.data
-  const gap = (c2 - c1) / plainNorm(w, 2)
+  const length = plainNorm(vectorOf("gapBetween", normal, "normal"), 2)
+  if (length === 0) throw new RangeError("gapBetween: normal is zero, expected a vector with a direction")
+  const gap = (c2 - c1) / length
   if (!Number.isFinite(gap)) throw new RangeError(`gapBetween: offsets are ${c1} and ${c2}, expected finite numbers`)
   return gap
 }

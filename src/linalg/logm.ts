@@ -1,6 +1,7 @@
 /** Principal logarithm of a matrix. */
 
 import type { Arrayable } from "../engine/array.ts"
+import { balance } from "./balance.ts"
 import { largest } from "./blas.ts"
 import { reduceLu, solveFactored } from "./lu.ts"
 import { eps, finite, LinAlgError, perMatrix, type Real, real, squareOf } from "./matrix.ts"
@@ -93,6 +94,7 @@ export function logm(a: Arrayable): Real {
       })
       return { log: real([n, n], log) }
     }
+    const d = balance(n, x)
     const zt = reduceSchur("logm", n, x)
     const noise = n * eps * largest(x)
     const starts = blocksOf(n, x)
@@ -100,6 +102,8 @@ export function logm(a: Arrayable): Real {
       const i = starts[b]
       if (starts[b + 1] - i === 1 && !(x[i * n + i] > noise)) refuse(x[i * n + i])
     }
-    return { log: real([n, n], finite("logm", outOfSchur(n, zt, triangularLog(n, x)))) }
+    const log = outOfSchur(n, zt, triangularLog(n, x))
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) log[i * n + j] *= d[i] / d[j]
+    return { log: real([n, n], finite("logm", log)) }
   }).log
 }

@@ -2,13 +2,13 @@
 
 import type { Arrayable } from "../engine/array.ts"
 import { block, flip, gemm } from "./gemm.ts"
-import { eps, finite, matrixOf, perMatrix, type Real, real, stackOf } from "./matrix.ts"
+import { eps, finite, matrixOf, perMatrix, type Real, real, stackOf, toleranceOf } from "./matrix.ts"
 import { plainSvd, plainSvdvals } from "./svd.ts"
 import { rightSideOf } from "./triangular.ts"
 
 /** How many singular values count as nonzero: those above `tolerance`, by default max(m, n) eps times the largest. */
-export function rankOf(m: number, n: number, s: Float64Array, tolerance: number | undefined): number {
-  const least = tolerance ?? Math.max(m, n) * eps * s[0]
+export function rankOf(where: string, m: number, n: number, s: Float64Array, tolerance: number | undefined): number {
+  const least = toleranceOf(where, tolerance, Math.max(m, n) * eps * s[0])
   let rank = 0
   while (rank < s.length && s[rank] > least) rank++
   return rank
@@ -37,7 +37,7 @@ export function lstsq(a: Arrayable, b: Arrayable, { tolerance }: { tolerance?: n
   const r = right.columns
   const { u, s, vt } = plainSvd("lstsq", m, n, data.slice(), false)
   const k = s.length
-  const rank = rankOf(m, n, s, tolerance)
+  const rank = rankOf("lstsq", m, n, s, tolerance)
   const c = new Float64Array(k * r)
   gemm(rank, r, m, 1, flip(block(u, 0, k)), block(right.data, 0, r), block(c, 0, r))
   for (let i = 0; i < rank; i++) for (let j = 0; j < r; j++) c[i * r + j] /= s[i]
@@ -62,7 +62,7 @@ export function pinv(a: Arrayable, { tolerance }: { tolerance?: number } = {}): 
   return perMatrix(st, (x) => {
     const { u, s, vt } = plainSvd("pinv", m, n, x, false)
     const k = s.length
-    const rank = rankOf(m, n, s, tolerance)
+    const rank = rankOf("pinv", m, n, s, tolerance)
     for (let i = 0; i < rank; i++) for (let j = 0; j < n; j++) vt[i * n + j] /= s[i]
     const out = new Float64Array(n * m)
     gemm(n, m, rank, 1, flip(block(vt, 0, n)), flip(block(u, 0, k)), block(out, 0, m))
@@ -73,5 +73,5 @@ export function pinv(a: Arrayable, { tolerance }: { tolerance?: number } = {}): 
 /** Rank of [m, n]: the number of singular values above `tolerance`, by default max(m, n) eps times the largest. */
 export function matrixRank(a: Arrayable, { tolerance }: { tolerance?: number } = {}): number {
   const { rows: m, cols: n, data } = matrixOf("matrixRank", a)
-  return rankOf(m, n, plainSvdvals("matrixRank", m, n, data.slice()), tolerance)
+  return rankOf("matrixRank", m, n, plainSvdvals("matrixRank", m, n, data.slice()), tolerance)
 }

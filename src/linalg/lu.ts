@@ -3,6 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { block, gemm } from "./gemm.ts"
 import { eps, finite, LinAlgError, matrixOf, type Real, real, show, squareMatrixOf } from "./matrix.ts"
+import { equilibrium, reciprocalCondition } from "./reciprocal.ts"
 import { rightSideOf, solveTriangle } from "./triangular.ts"
 
 const panel = 32
@@ -124,24 +125,10 @@ export interface LuFactor {
 }
 
 /**
- * Index of the first pivot of a factored [n, n] that is rounding noise, or -1: |u_kk| <= 4 sqrt(n) eps (|L| |U|)_kk.
- * The test does not change when rows or columns are scaled, so diag(1, 1e-30) passes and [[1, 2], [2, 4]] does not.
- */
-export function noisePivot(n: number, x: Float64Array): number {
-  const noise = 4 * Math.sqrt(n) * eps
-  for (let k = 0; k < n; k++) {
-    const u = Math.abs(x[k * n + k])
-    let size = 0
-    for (let j = 0; j < k; j++) size += Math.abs(x[k * n + j] * x[j * n + k])
-    if (u <= noise * size || u === 0) return k
-  }
-  return -1
-}
-
-/**
  * Factors a square matrix once, to be solved with by {@link luSolve}.
  *
- * @throws LinAlgError where the matrix is singular to working precision.
+ * @throws LinAlgError where the matrix is singular to working precision: with rows and columns scaled alike, its
+ * reciprocal condition number is below machine precision. So diag(1, 1e-30) passes and [[0.1, 0.2], [0.3, 0.6]] does not.
  */
 export function luFactor(a: Arrayable): LuFactor {
   const { rows: n, data } = squareMatrixOf("luFactor", a)
@@ -150,14 +137,15 @@ export function luFactor(a: Arrayable): LuFactor {
 
 /** Factors in place, or refuses a singular matrix in the caller's name. */
 export function factor(where: string, n: number, x: Float64Array): LuFactor {
-  const pivots = reduceLu(n, n, x)
-  const noise = noisePivot(n, x)
-  if (noise >= 0) {
+  const scales = equilibrium(n, x)
+  const f: LuFactor = { n, lu: x, pivots: reduceLu(n, n, x) }
+  const reciprocal = reciprocalCondition(f, scales)
+  if (reciprocal < eps) {
     throw new LinAlgError(
-      `${where}: matrix ${show([n, n])} is singular to working precision (pivot ${noise} is ${x[noise * n + noise]}; use lstsq or pinv)`,
+      `${where}: matrix ${show([n, n])} is singular to working precision (reciprocal condition number ${reciprocal.toPrecision(2)}; use lstsq or pinv)`,
     )
   }
-  return { n, lu: x, pivots }
+  return f
 }
 
 /** Solves with a factored matrix: the right-hand sides [n, r] in, the solutions [n, r] out. */

@@ -155,6 +155,13 @@ export function perMatrix<K extends string>(
   return out
 }
 
+/** A tolerance as it was given, or the default; NaN and negative ones are refused. */
+export function toleranceOf(where: string, tolerance: number | undefined, otherwise: number): number {
+  if (tolerance === undefined) return otherwise
+  if (!(tolerance >= 0)) throw new RangeError(`${where}: tolerance is ${tolerance}, expected a number from 0`)
+  return tolerance
+}
+
 /** Throws where a result overflowed: nothing leaves linalg as NaN or Infinity without a word. */
 export function finite(where: string, out: Float64Array): Float64Array {
   for (let i = 0; i < out.length; i++) {

@@ -6,17 +6,13 @@ import { finite, type Real, real, realOf, show } from "./matrix.ts"
 /** What lies outside the grid: the other side of it, or zeros. */
 export type Boundary = "periodic" | "zero"
 
-function strideOf(shape: readonly number[], axis: number): number {
-  return sizeOf(shape.slice(axis + 1))
-}
-
 function spacingOf(where: string, spacing: number): number {
   if (!(spacing > 0 && Number.isFinite(spacing)))
     throw new RangeError(`${where}: spacing is ${spacing}, expected a positive number`)
   return spacing
 }
 
-/** Adds `sign` (f[next along the axis] or f[the one before]) to out, for shift 1 or -1. */
+/** Adds to out, along the axis, `factor` times the next entry of f (shift 1) or the one before (shift -1). */
 function addShifted(
   f: Float64Array,
   fAt: number,
@@ -28,14 +24,17 @@ function addShifted(
   factor: number,
   boundary: Boundary,
 ): void {
-  const step = strideOf(shape, axis)
+  const step = sizeOf(shape.slice(axis + 1))
   const n = shape[axis]
-  const size = sizeOf(shape)
-  for (let i = 0; i < size; i++) {
-    const k = Math.floor(i / step) % n
-    const other = k + shift
-    if (other >= 0 && other < n) out[outAt + i] += factor * f[fAt + i + shift * step]
-    else if (boundary === "periodic") out[outAt + i] += factor * f[fAt + i + shift * step - shift * n * step]
+  const lines = sizeOf(shape.slice(0, axis))
+  for (let line = 0; line < lines; line++) {
+    for (let k = 0; k < n; k++) {
+      const other = (k + shift + n) % n
+      if (boundary === "zero" && other !== k + shift) continue
+      const to = outAt + (line * n + k) * step
+      const from = fAt + (line * n + other) * step
+      for (let i = 0; i < step; i++) out[to + i] += factor * f[from + i]
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { axpyAt, gemv, rescale } from "./blas.ts"
 import { gather, type Reflectors, reflect, reflectLeft } from "./householder.ts"
-import { perMatrix, type Real, real, stackOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, stackOf } from "./matrix.ts"
 
 const panel = 32
 
@@ -72,7 +72,7 @@ export interface Qr {
  * The backward error is a small multiple of machine precision times ||A||.
  *
  * @param options.mode "reduced" (the default) or "complete", as in NumPy.
- * @throws RangeError for an empty input, NaN or Infinity.
+ * @throws RangeError for an empty input, NaN or Infinity; LinAlgError where R overflows.
  */
 export function qr(a: Arrayable, { mode = "reduced" }: { mode?: "reduced" | "complete" } = {}): Qr {
   const s = stackOf("qr", a)
@@ -85,6 +85,6 @@ export function qr(a: Arrayable, { mode = "reduced" }: { mode?: "reduced" | "com
     for (let i = 0; i < Math.min(k, n); i++) {
       for (let j = i; j < n; j++) r[i * n + j] = x[i * n + j] / scale
     }
-    return { q: real([m, k], formQ(m, k, blocks)), r: real([k, n], r) }
+    return { q: real([m, k], formQ(m, k, blocks)), r: real([k, n], finite("qr", r)) }
   })
 }

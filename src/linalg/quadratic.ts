@@ -109,7 +109,7 @@ export function curvature(hessian: Arrayable): Curvature {
 
 /** What {@link contourAxes} gives. */
 export interface ContourAxes {
-  /** Semi-axis c / (2 |lambda_i|) of each direction, [n], longest last (lambda ascending in size is descending here). */
+  /** Semi-axis level / (2 |lambda_i|) of each direction, [n]. */
   readonly lengths: Real
   /** Eigenvalue of each direction, ascending, [n]. */
   readonly values: Real

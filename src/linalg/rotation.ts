@@ -3,7 +3,7 @@
 import type { Arrayable } from "../engine/array.ts"
 import { largest } from "./blas.ts"
 import { block, flip, gemm } from "./gemm.ts"
-import { type Real, real, squareMatrixOf, vectorOf } from "./matrix.ts"
+import { type Real, real, squareMatrixOf, toleranceOf, vectorOf } from "./matrix.ts"
 import { plainNorm } from "./norm.ts"
 
 /**
@@ -50,13 +50,13 @@ export function reflection(v: Arrayable): Real {
 }
 
 /**
- * Whether the columns of a square [n, n] are orthonormal: |A^T A - I| <= `tolerance` in every entry. |det A| = 1 follows
+ * Whether the columns of a square [n, n] are orthonormal: |A^T A - I| <= `tolerance` (default 1e-12) in every entry. |det A| = 1 follows
  * from it but is not enough (seed 003, R1.3): the shear [[1, 1], [0, 1]] has it too.
  */
-export function isOrthogonal(a: Arrayable, { tolerance = 1e-12 }: { tolerance?: number } = {}): boolean {
+export function isOrthogonal(a: Arrayable, { tolerance }: { tolerance?: number } = {}): boolean {
   const { rows: n, data } = squareMatrixOf("isOrthogonal", a)
   const gram = new Float64Array(n * n)
   gemm(n, n, n, 1, flip(block(data, 0, n)), block(data, 0, n), block(gram, 0, n))
   for (let i = 0; i < n; i++) gram[i * n + i] -= 1
-  return largest(gram) <= tolerance
+  return largest(gram) <= toleranceOf("isOrthogonal", tolerance, 1e-12)
 }

@@ -3,8 +3,8 @@
 import type { Arrayable } from "../engine/array.ts"
 import { rescale, transposed } from "./blas.ts"
 import { francis } from "./francis.ts"
-import { reduceHessenberg } from "./hessenberg.ts"
-import { perMatrix, type Real, real, squareOf } from "./matrix.ts"
+import { formHessenbergQ, reduceHessenberg } from "./hessenberg.ts"
+import { finite, perMatrix, type Real, real, squareOf } from "./matrix.ts"
 
 /** What {@link schur} gives: A = Z T Z^T. */
 export interface Schur {
@@ -17,9 +17,10 @@ export interface Schur {
 /** Schur form of one [n, n], overwritten by T; returns Z^T [n, n]. */
 export function reduceSchur(where: string, n: number, a: Float64Array): Float64Array {
   const scale = rescale(a)
-  const zt = transposed(n, n, reduceHessenberg(n, a))
+  const zt = transposed(n, n, formHessenbergQ(n, reduceHessenberg(n, a)))
   francis(where, { n, h: a, zt }, 0, n - 1)
   if (scale !== 1) for (let i = 0; i < a.length; i++) a[i] /= scale
+  finite(where, a)
   return zt
 }
 

@@ -69,7 +69,7 @@ export function triangularSqrt(where: string, n: number, t: Float64Array): Float
       const im = Math.sqrt(Math.abs(t[p + 1])) * Math.sqrt(Math.abs(t[p + n]))
       const modulus = Math.hypot(re, im)
       // sqrt(re + i im) = alpha + i beta, with alpha from the sum that does not cancel.
-      const alpha = re > 0 ? Math.sqrt((modulus + re) / 2) : im / Math.sqrt(2 * (modulus - re))
+      const alpha = re > 0 ? Math.sqrt(modulus / 2 + re / 2) : im / (2 * Math.sqrt(modulus / 2 - re / 2))
       r[p] = alpha
       r[p + n + 1] = alpha
       r[p + 1] = t[p + 1] / (2 * alpha)

@@ -5,7 +5,7 @@ import { reduceBidiagonal, undoLeft, undoRight } from "./bidiagonal.ts"
 import { bidiagonalDivide } from "./bidiagonal-divide.ts"
 import { bidiagonalQr } from "./bidiagonal-qr.ts"
 import { rescale, transposed } from "./blas.ts"
-import { perMatrix, type Real, real, stackOf } from "./matrix.ts"
+import { finite, perMatrix, type Real, real, stackOf } from "./matrix.ts"
 import { applyQ, reduceQr } from "./qr.ts"
 
 /** What {@link svd} gives: A = U diag(s) V^T. */
@@ -69,7 +69,7 @@ export function plainSvd(where: string, m: number, n: number, a: Float64Array, f
     u = transposed(count, height, rows)
   }
   for (let i = 0; i < n; i++) s[i] /= scale
-  return { u, s, vt: v }
+  return { u, s: finite(where, s), vt: v }
 }
 
 /**
@@ -103,7 +103,7 @@ export function plainSvdvals(where: string, m: number, n: number, a: Float64Arra
   const { d, e } = reduceBidiagonal(isTall ? n : m, n, isTall ? upperOf(n, a) : a)
   bidiagonalQr(where, 0, n, d, e)
   for (let i = 0; i < n; i++) d[i] /= scale
-  return d.sort().reverse()
+  return finite(where, d).sort().reverse()
 }
 
 /** Singular values, descending, [..., min(m, n)]: {@link svd} without the vectors, a fraction of the work. */

@@ -1,7 +1,9 @@
 /** Eigenvalues, and eigenvectors where wanted, of a small symmetric tridiagonal matrix by implicit QL. */
 
-import { rotateAt } from "./blas.ts"
+import { givens, rotateAt } from "./blas.ts"
 import { eps, LinAlgError } from "./matrix.ts"
+
+const turn = new Float64Array(3)
 
 /**
  * Diagonalises in place the tridiagonal with diagonal d[from .. to) and off-diagonal e[from .. to - 1); the rows of
@@ -43,14 +45,15 @@ export function tridiagonalQl(
       for (; i >= l; i--) {
         const f = s * e[i]
         const b = c * e[i]
-        const r = Math.sqrt(f * f + g * g)
+        givens(g, f, turn)
+        const r = turn[2]
         if (i + 1 < m) e[i + 1] = r
         if (r === 0) {
           d[i + 1] -= p
           break
         }
-        s = f / r
-        c = g / r
+        c = turn[0]
+        s = turn[1]
         g = d[i + 1] - p
         const t = (d[i] - g) * s + 2 * c * b
         p = s * t

@@ -4,8 +4,16 @@ export { avgPool2d, maxPool2d } from "../engine/fused/pool.ts"
 export { relu, sigmoid, softplus, tanh } from "../engine/ops/elementwise.ts"
 export { upsample } from "../engine/ops/resize.ts"
 export { MultiheadAttention, mergeHeads, splitHeads } from "./attention.ts"
-export { Conv1d, Conv2d, Conv3d, type ConvLayerOptions, ConvTranspose2d } from "./conv.ts"
-export { glorotUniform, heUniform, lecunUniform, normal, seeded, uniform } from "./init.ts"
+export {
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvLayerOptions,
+  ConvTranspose2d,
+  type ConvTransposeLayerOptions,
+  type KernelSize,
+} from "./conv.ts"
+export { fanInUniform, glorotUniform, heUniform, lecunUniform, normal, seeded, uniform } from "./init.ts"
 export { Dropout, dropout, type Layer, Sequential } from "./layers.ts"
 export { Embedding, Linear, zeroed } from "./linear.ts"
 export {
@@ -16,6 +24,7 @@ export {
   parameterCount,
   parameters,
   stateDict,
+  tie,
   variables,
 } from "./module.ts"
 export { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts"

@@ -42,9 +42,17 @@ function fanIn(shape: readonly number[]): number {
   return sizeOf(shape.slice(1))
 }
 
-/** PyTorch's default for linear and convolution weights: uniform within 1 / sqrt(fan in). */
-export function lecunUniform(shape: readonly number[]): NdArray<"float32"> {
+/**
+ * PyTorch's default for linear and convolution weights: uniform within 1 / sqrt(fan in), so of variance 1 / (3 fan in).
+ * (There it is written `kaiming_uniform_(a=sqrt(5))`.)
+ */
+export function fanInUniform(shape: readonly number[]): NdArray<"float32"> {
   return uniform(shape, 1 / Math.sqrt(fanIn(shape)))
+}
+
+/** LeCun's uniform initialisation: variance 1 / fan in, which keeps the variance of linear units. Source: LeCun et al. 1998. */
+export function lecunUniform(shape: readonly number[]): NdArray<"float32"> {
+  return uniform(shape, Math.sqrt(3 / fanIn(shape)))
 }
 
 /** He's uniform initialisation: variance 2 / fan in, for rectifiers. Source: He et al. 2015. */

@@ -1,14 +1,25 @@
 /** Layers without parameters of their own, and their composition. */
 import { randomUniform } from "../engine/create.ts"
-import { greaterEqual } from "../engine/ops/elementwise.ts"
+import { greaterEqual } from "../engine/ops/compare.ts"
 import { isTraining, type Tensor } from "../engine/tensor.ts"
 import type { NamedChildren } from "./module.ts"
 
 /** Anything with `forward`, or a plain function. */
 export type Layer = { forward(x: Tensor): Tensor } | ((x: Tensor) => Tensor)
 
-/** x with each element dropped with the given probability in training, the others scaled so that the mean stays. */
+function expectProbability(where: string, probability: number): void {
+  if (!(probability >= 0 && probability < 1))
+    throw new RangeError(`${where}: got ${probability}, expected a probability from 0 to below 1`)
+}
+
+/**
+ * x with each element dropped with the given probability in training, the others divided by 1 - probability so that the
+ * mean stays; x itself otherwise. (The notes give the probability of keeping, and scale when evaluating.)
+ *
+ * @throws RangeError when the probability is not from 0 to below 1.
+ */
 export function dropout(x: Tensor, probability = 0.5): Tensor {
+  expectProbability("dropout", probability)
   if (!isTraining() || probability === 0) return x
   const kept = greaterEqual(randomUniform(x.shape), probability)
   return x.mul(kept.cast(x.dtype)).mul(1 / (1 - probability))
@@ -19,8 +30,7 @@ export class Dropout {
   readonly probability: number
 
   constructor(probability = 0.5) {
-    if (!(probability >= 0 && probability < 1))
-      throw new RangeError(`Dropout: got ${probability}, expected a probability from 0 to below 1`)
+    expectProbability("Dropout", probability)
     this.probability = probability
   }
 

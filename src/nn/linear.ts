@@ -3,7 +3,7 @@ import { full } from "../engine/array.ts"
 import { linear } from "../engine/fused/attention.ts"
 import { gather } from "../engine/ops/gather.ts"
 import { type Tensor, Variable } from "../engine/tensor.ts"
-import { lecunUniform, normal, uniform } from "./init.ts"
+import { fanInUniform, normal, uniform } from "./init.ts"
 
 /** y = x W^T + b over the last axis: `[..., in] -> [..., out]`; weight `[out, in]`, bias `[out]`. */
 export class Linear {
@@ -11,7 +11,7 @@ export class Linear {
   readonly bias: Variable | null
 
   constructor(inputs: number, outputs: number, { bias = true }: { readonly bias?: boolean } = {}) {
-    this.weight = new Variable(lecunUniform([outputs, inputs]))
+    this.weight = new Variable(fanInUniform([outputs, inputs]))
     this.bias = bias ? new Variable(uniform([outputs], 1 / Math.sqrt(inputs))) : null
   }
 

@@ -1,8 +1,8 @@
 /** Normalisation layers. */
 import { full, zeros } from "../engine/array.ts"
 import { batchNorm, groupNorm, layerNorm } from "../engine/fused/normalize.ts"
-import { UsageError } from "../engine/shape.ts"
-import { isTraining, type Tensor, Variable } from "../engine/tensor.ts"
+import { formatShape, UsageError } from "../engine/shape.ts"
+import { constant, isTraining, pending, type Tensor, Variable } from "../engine/tensor.ts"
 
 /** Normalisation over groups of channels of `[batch, channels, ...]`, scaled and shifted a channel. */
 export class GroupNorm {
@@ -43,9 +43,19 @@ export class LayerNorm {
   }
 }
 
+/** A layer used twice in a program moves its statistics twice, the second time from where the first left them. */
+function move(running: Variable, batch: Tensor, share: number): void {
+  running.assign(
+    pending(running)
+      .mul(1 - share)
+      .add(batch.mul(share)),
+  )
+}
+
 /**
  * Batch normalisation of `[batch, channels, height, width]`. In training it uses the batch's statistics and moves the
  * running ones by `momentum` toward them (the running variance is the unbiased one); otherwise it uses the running ones.
+ * `num_batches_tracked` counts the batches, as in PyTorch's files.
  */
 export class BatchNorm2d {
   readonly eps: number
@@ -54,6 +64,7 @@ export class BatchNorm2d {
   readonly bias: Variable
   readonly runningMean: Variable
   readonly runningVar: Variable
+  readonly numBatchesTracked: Variable
 
   constructor(
     channels: number,
@@ -65,19 +76,29 @@ export class BatchNorm2d {
     this.bias = new Variable(zeros([channels]))
     this.runningMean = new Variable(zeros([channels]), { role: "buffer" })
     this.runningVar = new Variable(full([channels], 1), { role: "buffer" })
+    this.numBatchesTracked = new Variable(zeros([], "int64"), { role: "buffer" })
   }
 
   forward(x: Tensor): Tensor {
+    const channels = this.weight.shape[0]
+    if (x.rank !== 4 || x.shape[1] !== channels)
+      throw new UsageError(
+        `BatchNorm2d: input is ${formatShape(x.shape)}, expected [batch, ${channels}, height, width]`,
+      )
     if (!isTraining()) {
       const perChannel = (v: Tensor): Tensor => v.reshape([1, v.shape[0], ...x.shape.slice(2).map(() => 1)])
       const scale = this.weight.div(this.runningVar.add(this.eps).sqrt())
       return x.mul(perChannel(scale)).add(perChannel(this.bias.sub(this.runningMean.mul(scale))))
     }
+    const count = x.shape[0] * x.shape[2] * x.shape[3]
+    if (count === 1)
+      throw new UsageError(
+        `BatchNorm2d: input ${formatShape(x.shape)} has one value a channel, training needs several (a larger batch)`,
+      )
     const { y, mean, variance } = batchNorm(x, this, this.eps)
-    const count = x.shape.reduce((n, d) => n * d, 1) / x.shape[1]
-    const unbiased = count > 1 ? variance.mul(count / (count - 1)) : variance
-    this.runningMean.assign(this.runningMean.mul(1 - this.momentum).add(mean.mul(this.momentum)))
-    this.runningVar.assign(this.runningVar.mul(1 - this.momentum).add(unbiased.mul(this.momentum)))
+    move(this.runningMean, mean, this.momentum)
+    move(this.runningVar, variance.mul(count / (count - 1)), this.momentum)
+    this.numBatchesTracked.assign(pending(this.numBatchesTracked).add(constant(1, "int64")))
     return y
   }
 }

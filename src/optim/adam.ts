@@ -1,7 +1,14 @@
 /** Adam and AdamW. */
 import { maximum } from "../engine/ops/elementwise.ts"
 import type { Tensor } from "../engine/tensor.ts"
-import { biasCorrection, type Optimizer, type OptimizerOptions, optimizer, type Site } from "./optimizer.ts"
+import {
+  biasCorrection,
+  expectOption,
+  type Optimizer,
+  type OptimizerOptions,
+  optimizer,
+  type Site,
+} from "./optimizer.ts"
 
 /** Options of {@link adam} and {@link adamW}. */
 export interface AdamOptions extends OptimizerOptions {
@@ -10,6 +17,11 @@ export interface AdamOptions extends OptimizerOptions {
   readonly eps?: number
   /** Divides by the largest second moment so far instead of the present one. */
   readonly amsgrad?: boolean
+}
+
+function checkOptions(where: string, betas: readonly [number, number], eps: number): void {
+  for (const [i, beta] of betas.entries()) expectOption(where, `betas[${i}]`, beta, 0, 1)
+  expectOption(where, "eps", eps)
 }
 
 function step(
@@ -31,16 +43,18 @@ function step(
     second = maximum(largest, nextV)
     largest.assign(second)
   }
-  const scale = biasCorrection(b2, site.step).sqrt()
-  const rate = site.rate.div(biasCorrection(b1, site.step))
+  const scale = biasCorrection(b2, site).sqrt()
+  const rate = site.rate.div(biasCorrection(b1, site))
   return p.sub(nextM.mul(rate).div(second.sqrt().div(scale).add(eps)))
 }
 
 /**
  * Adam: m and v are running means of g and g^2, p <- p - lr mHat / (sqrt(vHat) + eps), both corrected for their start
- * at zero. Weight decay, if any, is added to the gradient. Source: Kingma and Ba 2015.
+ * at zero. Squares are of each element (the notes print the norm of the gradient). Weight decay, if any, is added to the
+ * gradient. Source: Kingma and Ba 2015.
  */
 export function adam({ betas = [0.9, 0.999], eps = 1e-8, amsgrad = false, ...options }: AdamOptions = {}): Optimizer {
+  checkOptions("adam", betas, eps)
   return optimizer("adam", options, (site) => {
     const { parameter, gradient, weightDecay } = site
     const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay))
@@ -56,6 +70,7 @@ export function adamW({
   weightDecay = 0.01,
   ...options
 }: AdamOptions = {}): Optimizer {
+  checkOptions("adamW", betas, eps)
   return optimizer("adamW", { ...options, weightDecay }, (site) => {
     const { parameter, gradient, rate } = site
     const decayed = site.weightDecay === 0 ? parameter : parameter.sub(parameter.mul(rate.mul(site.weightDecay)))

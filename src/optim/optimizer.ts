@@ -1,5 +1,6 @@
 /** What an optimizer is: a rule for one parameter, and slots that remember. It runs inside the training program. */
-import { type Dtype, full, type NdArray } from "../engine/array.ts"
+import { castArray, type Dtype, full, type NdArray } from "../engine/array.ts"
+import { sameShape } from "../engine/shape.ts"
 import { write } from "../engine/state.ts"
 import { constant, type Tensor, Variable } from "../engine/tensor.ts"
 
@@ -25,6 +26,7 @@ export interface OptimizerOptions {
 export interface Site {
   readonly parameter: Tensor
   readonly gradient: Tensor
+  /** The learning rate of this step for this parameter: a scalar of the parameter's dtype. */
   readonly rate: Tensor
   readonly weightDecay: number
   /** How many steps were made, this one included: a float64 scalar, so that powers of it are exact enough. */
@@ -37,47 +39,90 @@ export interface Site {
 export interface Optimizer {
   readonly name: string
   readonly lr: Rate
-  /** Assigns every parameter its next value. `rate` is a float32 scalar: the learning rate of this step. */
+  /** Assigns every parameter its next value. `rate` is a scalar of any float dtype: the learning rate of this step. */
   update(parameters: ReadonlyMap<string, Variable>, gradients: readonly Tensor[], rate: Tensor): void
   /** Everything it remembers, by name: `m.conv1.weight`, `step`. Complete once the first update was traced. */
   slots(): ReadonlyMap<string, Variable>
-  /** Gives it the memory of another run; slots not made yet start with it. */
+  /**
+   * Gives it the memory of another run; slots not made yet start with it.
+   *
+   * @throws RangeError when a slot that is in use is missing or of another shape; nothing is changed then.
+   */
   restore(memory: ReadonlyMap<string, NdArray>): Promise<void>
 }
 
-/** An optimizer from the rule that gives a parameter's next value. */
+/** Refuses an option outside [low, high): PyTorch's own bounds, beyond which updates are NaN or grow without end. */
+export function expectOption(where: string, option: string, value: number, low = 0, high = Infinity): void {
+  if (!(value >= low && value < high)) {
+    const bounds = high === Infinity ? `a finite number from ${low}` : `from ${low} to below ${high}`
+    throw new RangeError(`${where}: ${option} is ${value}, expected ${bounds}`)
+  }
+}
+
+/**
+ * An optimizer from the rule that gives a parameter's next value.
+ *
+ * @example optimizer("signSgd", { lr: 1e-4 }, ({ parameter, gradient, rate }) => parameter.sub(sign(gradient).mul(rate)))
+ */
 export function optimizer(
   name: string,
   { lr = 1e-3, weightDecay = 0, groups = [] }: OptimizerOptions,
   rule: (site: Site) => Tensor,
 ): Optimizer {
+  if (typeof lr === "number") expectOption(name, "lr", lr)
+  expectOption(name, "weightDecay", weightDecay)
+  for (const group of groups) {
+    expectOption(name, `scale of group ${group.match}`, group.scale ?? 1)
+    expectOption(name, `weightDecay of group ${group.match}`, group.weightDecay ?? 0)
+  }
   const slots = new Map<string, Variable>()
   let remembered: ReadonlyMap<string, NdArray> = new Map()
-  const slot = (name: string, dtype: Dtype, shape: readonly number[], initial: number): Variable => {
-    const before = slots.get(name)
+  const recalled = (
+    memory: ReadonlyMap<string, NdArray>,
+    slot: string,
+    dtype: Dtype,
+    shape: readonly number[],
+  ): NdArray | undefined => {
+    const value = memory.get(slot)
+    if (value === undefined || sameShape(value.shape, shape)) return value && castArray(value, dtype)
+    throw new RangeError(
+      `${name}: remembered ${slot} is [${value.shape.join(", ")}], expected [${shape.join(", ")}]; it is of another model`,
+    )
+  }
+  const slot = (key: string, dtype: Dtype, shape: readonly number[], initial: number): Variable => {
+    const before = slots.get(key)
     if (before !== undefined) return before
-    const made = new Variable(remembered.get(name) ?? full(shape, initial, dtype), { role: "slot", name })
-    slots.set(name, made)
+    const made = new Variable(recalled(remembered, key, dtype, shape) ?? full(shape, initial, dtype), {
+      role: "slot",
+      name: key,
+    })
+    slots.set(key, made)
     return made
   }
   return {
     name,
     lr,
     slots: () => slots,
-    restore: (memory) => {
+    restore: async (memory) => {
+      const missing = [...slots.keys()].find((key) => !memory.has(key))
+      if (missing !== undefined)
+        throw new RangeError(`${name}: the memory has no ${missing}; it is of another optimizer or model`)
+      const values = new Map([...slots].map(([key, v]) => [v, recalled(memory, key, v.dtype, v.shape)!]))
       remembered = memory
-      return write(new Map([...slots].flatMap(([key, v]) => (memory.has(key) ? [[v, memory.get(key)!] as const] : []))))
+      await write(values)
     },
     update: (parameters, gradients, rate) => {
+      if (gradients.length !== parameters.size)
+        throw new RangeError(`${name}: got ${gradients.length} gradients for ${parameters.size} parameters`)
       const count = slot("step", "float64", [], 0)
       const step = count.add(1)
       count.assign(step)
       for (const [i, [path, parameter]] of [...parameters].entries()) {
-        const group = groups.find((g) => g.match.test(path))
+        const group = groups.find((g) => path.search(g.match) >= 0)
         const next = rule({
           parameter,
           gradient: gradients[i],
-          rate: group?.scale === undefined ? rate : rate.mul(group.scale),
+          rate: (group?.scale === undefined ? rate : rate.mul(group.scale)).cast(parameter.dtype),
           weightDecay: group?.weightDecay ?? weightDecay,
           step,
           slot: (key, initial = 0) => slot(`${key}.${path}`, parameter.dtype, parameter.shape, initial),
@@ -88,7 +133,7 @@ export function optimizer(
   }
 }
 
-/** 1 - decay^step as float32: how much of its weight a running mean that started at zero has by now. */
-export function biasCorrection(decay: number, step: Tensor): Tensor {
-  return constant(1, "float64").sub(constant(decay, "float64").pow(step)).cast("float32")
+/** 1 - decay^step: how much of its weight a running mean that started at zero has by now. */
+export function biasCorrection(decay: number, { step, parameter }: Site): Tensor {
+  return constant(1, "float64").sub(constant(decay, "float64").pow(step)).cast(parameter.dtype)
 }

@@ -26,6 +26,7 @@ export const diffusionOptions = {
 export const unetOptions = {
   width: whole(1, 4096).describe("channels of the first level"),
   multipliers: z.array(whole(1, 64)).min(1).max(8).describe("channels of each level, as multiples of the width"),
+  patch: whole(1, 16).describe("side of the pixel blocks that become channels: 2 leaves out the costliest level"),
   layers: whole(1, 16).default(1).describe("residual blocks a level"),
   groups: whole(1, 256).default(8).describe("groups of the normalisations"),
   dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),

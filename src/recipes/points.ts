@@ -26,7 +26,6 @@ const schema = z.strictObject({
   batch: trainingOptions.batch.default(512),
   lr: trainingOptions.lr.default(2e-3),
   ema: trainingOptions.ema.default(0.995),
-  predict: diffusionOptions.predict.default("eps"),
   set: z
     .enum(["eightGaussians", "moons", "swissRoll", "checkerboard", "pinwheel"])
     .default("eightGaussians")
@@ -49,7 +48,7 @@ export const points: Recipe = {
     const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
       variables: variables(network),
-      objective: simple(model),
+      objective: simple(model, { times: "stratified" }),
       optimizer: adamW({
         lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
         weightDecay: 0,

@@ -60,7 +60,7 @@ export interface Training extends AsyncIterable<Report> {
   readonly ema: Ema | null
   state(): Promise<TrainState>
   restore(state: TrainState): Promise<void>
-  /** Gives the model its averaged weights. What was trained is lost, unless the state was kept. */
+  /** Gives the model its averaged weights, as the end of the last step does; for a training that was left before. */
   finish(): Promise<void>
   profile(): Promise<string>
   dispose(): Promise<void>
@@ -72,7 +72,8 @@ export class NotFiniteError extends Error {
 }
 
 /**
- * Trains an objective on a loader's batches. The next batch is prepared while a step runs.
+ * Trains an objective on a loader's batches. The next batch is prepared while a step runs. When the last step is done
+ * the model holds the averaged weights (with `ema: null`, the trained ones).
  *
  * @example for await (const { step, loss } of train(simple(model), loader(await mnist()))) console.log(step, loss)
  * @throws NotFiniteError when the loss becomes NaN or infinite; the parameters are then those after that step.
@@ -104,6 +105,12 @@ export function train(
   })
   let step = 0
   let position = loader.state()
+
+  const finish = async (): Promise<void> => {
+    if (average === null) return
+    const values = await read([...average.averages.values()])
+    await write(new Map([...parameters.values()].map((p, i) => [p, values[i]])))
+  }
 
   async function* run(): AsyncGenerator<Report> {
     if (step >= steps) return
@@ -148,6 +155,7 @@ export function train(
         samples,
       }
     }
+    await finish()
   }
 
   const assign = async (
@@ -189,11 +197,7 @@ export function train(
       loader.restore(state.loader)
       position = state.loader
     },
-    finish: async () => {
-      if (average === null) return
-      const values = await read([...average.averages.values()])
-      await write(new Map([...parameters.values()].map((p, i) => [p, values[i]])))
-    },
+    finish,
     profile: () => program.profile(),
     dispose: () => program.dispose(),
   }

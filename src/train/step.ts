@@ -95,7 +95,7 @@ export class TrainStep {
     const program = (this.#calls + 1) % this.#every === 0 ? this.#update : this.#gather
     program.runs = this.#calls++
     const batch = (y === undefined ? { x } : { x, y }) as { x: Arrayable; y: Arrayable }
-    const scalar = (v: number): NdArray => full([], v)
+    const scalar = (v: number): NdArray => full([], v, "float64")
     const { loss, norm, terms } = await program(batch as never, scalar(rate), scalar(decay))
     const number = (a: NdArray): number => toNumbers(a)[0]
     return {

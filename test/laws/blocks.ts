@@ -6,8 +6,9 @@ import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normaliz
 import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/pool.ts"
 import { type ConvOptions, conv1d, conv2d, convTranspose2d } from "../../src/engine/ops/conv.ts"
 import { relu, sigmoid } from "../../src/engine/ops/elementwise.ts"
-import { concat, pad, slice } from "../../src/engine/ops/movement.ts"
+import { concat } from "../../src/engine/ops/movement.ts"
 import { blockSum, upsample } from "../../src/engine/ops/resize.ts"
+import { pad, slice } from "../../src/engine/ops/slice.ts"
 import { Generator } from "../../src/engine/random.ts"
 import type { Tensor } from "../../src/engine/tensor.ts"
 

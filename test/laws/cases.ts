@@ -1,10 +1,11 @@
 /** The op law table: one or more rows for every op, each a function and inputs where it is smooth. */
 import { array, fromNumbers, type NdArray, sizeOf } from "../../src/engine/array.ts"
-import { oneHot } from "../../src/engine/create.ts"
+import { lowerTriangle, oneHot } from "../../src/engine/create.ts"
 import * as activation from "../../src/engine/fused/activation.ts"
 import { attention, linear } from "../../src/engine/fused/attention.ts"
 import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normalize.ts"
 import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/pool.ts"
+import * as c from "../../src/engine/ops/compare.ts"
 import { type ConvOptions, conv1d, conv2d, conv3d, convTranspose2d } from "../../src/engine/ops/conv.ts"
 import * as e from "../../src/engine/ops/elementwise.ts"
 import { gather, takeAlong } from "../../src/engine/ops/gather.ts"
@@ -12,6 +13,7 @@ import { matmul } from "../../src/engine/ops/matmul.ts"
 import * as m from "../../src/engine/ops/movement.ts"
 import * as r from "../../src/engine/ops/reduce.ts"
 import { blockSum, upsample } from "../../src/engine/ops/resize.ts"
+import * as sl from "../../src/engine/ops/slice.ts"
 import { logSoftmax, softmax } from "../../src/engine/ops/softmax.ts"
 import { Generator } from "../../src/engine/random.ts"
 import { constant, type Tensor } from "../../src/engine/tensor.ts"
@@ -94,13 +96,13 @@ row("mod", [positive([3, 4]), positive([4])], e.mod)
 row("pow", [positive([3, 4]), [4]], e.pow)
 row("pow, constant exponent", [[3, 4]], (x) => e.pow(x, 3))
 for (const name of ["equal", "greater", "greaterEqual", "less", "lessEqual"] as const) {
-  row(name, [ints(1, 2, 3, 4), ints(1, 3, 2, 4)], (a, b) => e[name](a, b).cast("float32"), false)
+  row(name, [ints(1, 2, 3, 4), ints(1, 3, 2, 4)], (a, b) => c[name](a, b).cast("float32"), false)
 }
-row("logicalAnd", [bools([6]), bools([6])], (a, b) => e.logicalAnd(a, b).cast("int32"), false)
-row("logicalOr", [bools([6]), bools([6])], (a, b) => e.logicalOr(a, b).cast("int32"), false)
-row("logicalNot", [bools([6])], (a) => e.logicalNot(a).cast("int32"), false)
-row("isNan", [[3]], (x) => e.isNan(e.log(x)).cast("int32"), false)
-row("where", [bools([3, 4]), [3, 4], [4]], e.where)
+row("logicalAnd", [bools([6]), bools([6])], (a, b) => c.logicalAnd(a, b).cast("int32"), false)
+row("logicalOr", [bools([6]), bools([6])], (a, b) => c.logicalOr(a, b).cast("int32"), false)
+row("logicalNot", [bools([6])], (a) => c.logicalNot(a).cast("int32"), false)
+row("isNan", [[3]], (x) => c.isNan(e.log(x)).cast("int32"), false)
+row("where", [bools([3, 4]), [3, 4], [4]], c.where)
 row("cast to int", [[3, 4]], (x) => x.mul(3).cast("int32"), false)
 row("stopGradient", [[3, 4]], (x) => x.mul(e.stopGradient(x)).sub(e.stopGradient(x.mul(x))), false)
 
@@ -109,26 +111,26 @@ row("transpose", [[2, 3, 4]], (x) => m.transpose(x, [2, 0, 1]))
 row("transpose, reversed", [[3, 4]], (x) => x.transpose())
 row("broadcastTo", [[3, 1]], (x) => m.broadcastTo(x, [2, 3, 4]))
 row("slice", [[4, 5]], (x) =>
-  m.slice(x, [
+  sl.slice(x, [
     [1, 3],
     [0, -1],
   ]),
 )
 row("slice, steps", [[5, 7]], (x) =>
-  m.slice(x, [
+  sl.slice(x, [
     [null, null, 2],
     [1, 6, 3],
   ]),
 )
 row("slice, backwards", [[4, 5]], (x) =>
-  m.slice(x, [
+  sl.slice(x, [
     [null, null, -1],
     [3, 0, -2],
   ]),
 )
-row("flip", [[4, 3]], (x) => m.flip(x, [1]))
+row("flip", [[4, 3]], (x) => sl.flip(x, [1]))
 row("pad", [[2, 3]], (x) =>
-  m.pad(
+  sl.pad(
     x,
     [
       [1, 0],
@@ -153,7 +155,7 @@ row(
   ],
   (a, b) => m.stack([a, b], 1),
 )
-row("split", [[2, 5]], (x) => m.split(x, [2, 3], 1)[1])
+row("split", [[2, 5]], (x) => sl.split(x, [2, 3], 1)[1])
 row("gather", [[5, 3], ints(4, 0, 4, -2)], (x, i) => gather(x, i, 0))
 row("gather, inner axis", [[2, 5, 3], ints(4, 0, 4)], (x, i) => gather(x, i.reshape([3, 1]), 1))
 row("takeAlong", [[3, 4], ints(1, 0, 3)], (x, i) => takeAlong(x, i.reshape([3, 1]), 1))
@@ -328,6 +330,7 @@ row("upsampleConv2d", [[1, 2, 3, 2], [3, 2, 3, 3], [3]], (x, w, b) => upsampleCo
 
 for (const name of ["silu", "gelu", "leakyRelu", "elu", "mish"] as const)
   row(name, [[3, 4]], (x) => activation[name](x))
+row("silu of a vector", [[5]], (x) => activation.silu(x))
 row("gelu, approximate", [[3, 4]], (x) => activation.gelu(x, { approximate: true }))
 row("groupNorm", [[2, 4, 2, 3], [4], [4]], (x, weight, bias) => groupNorm(x, 2, { weight, bias }))
 row("groupNorm, plain", [[2, 4, 3]], (x) => groupNorm(x, 1))
@@ -361,5 +364,13 @@ row(
     }),
 )
 row("linear", [[2, 3, 4], [5, 4], [5]], (x, w, b) => linear(x, w, b))
+row("attention, boolean mask", [[3, 4]], (q) => attention(q, q, q, { mask: lowerTriangle(3) }))
+// A fused op whose inputs depend on each other: each path to a shared weight counts once.
+row("linear, twice by one weight", [[2, 3], [3, 3], [3]], (x, w, b) => linear(e.tanh(linear(x, w, b)), w, b))
+row("groupNorm, twice by one weight", [[2, 4, 3], [4], [4]], (x, weight, bias) => {
+  const affine = { weight, bias }
+  return groupNorm(activation.silu(groupNorm(x, 2, affine)).add(x), 2, affine)
+})
+row("attention, keys from queries", [[3, 4]], (q) => attention(q, e.sin(q), q.mul(q)))
 
 export const opCases: readonly Case[] = cases

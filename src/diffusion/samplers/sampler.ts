@@ -13,7 +13,7 @@ export interface SamplerOptions {
   readonly steps?: number
   /** Sample i depends on the seed and i alone, whatever the batch. */
   readonly seed?: number
-  /** Samples made at once. */
+  /** Samples made at once: 64 images, or as many points as make 16,384 numbers, unless given. */
   readonly batch?: number
   /** Class labels, one a sample, for networks that take them. */
   readonly labels?: Int32Array
@@ -62,10 +62,22 @@ type Inputs = [Tensor, Tensor, Tensor, Tensor, Tensor | null]
 export async function* runSampler(
   model: Denoiser,
   weights: (t: number, s: number) => StepWeights,
-  { count = 16, steps = model.process.steps, seed = 0, batch = 64, labels, replace, signal }: SamplerOptions,
+  {
+    count = 16,
+    steps = model.process.steps,
+    seed = 0,
+    batch = Math.max(64, Math.floor(16_384 / sizeOf(model.shape))),
+    labels,
+    replace,
+    signal,
+  }: SamplerOptions,
 ): AsyncGenerator<SampleStep> {
-  if (!(Number.isInteger(count) && count >= 1))
-    throw new RangeError(`sampler: got count ${count}, expected a whole number from 1`)
+  for (const [name, value] of Object.entries({ count, batch })) {
+    if (!(Number.isInteger(value) && value >= 1))
+      throw new RangeError(`sampler: got ${name} ${value}, expected a whole number from 1`)
+  }
+  if (labels !== undefined && labels.length !== count)
+    throw new RangeError(`sampler: got ${labels.length} labels for ${count} samples, expected one each`)
   const times = [...respaced(model.process.steps, steps), 0]
   const size = sizeOf(model.shape)
   const rows = Math.min(batch, count)

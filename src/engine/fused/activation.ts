@@ -1,6 +1,7 @@
 /** Activations that are compositions of primitives. */
 import { apply, expectDtype, floats, type Op } from "../graph.ts"
-import { erf, exp, minimum, relu, sigmoid, softplus, tanh } from "../ops/elementwise.ts"
+import { greater, where } from "../ops/compare.ts"
+import { erf, exp, sigmoid, softplus, tanh } from "../ops/elementwise.ts"
 import type { Tensor } from "../tensor.ts"
 import { fused } from "./fused.ts"
 
@@ -27,11 +28,19 @@ const geluTanhOp = activation<None>("geluTanh", "GELU by its tanh approximation"
     .mul(0.5),
 )
 const leakyReluOp = activation<Slope>("leakyRelu", "x, or slope * x below 0", (x, { slope }) =>
-  relu(x).sub(relu(x.neg()).mul(slope)),
+  where(greater(x, 0), x, x.mul(slope)),
 )
-const eluOp = activation<Slope>("elu", "x, or slope * (e^x - 1) below 0", (x, { slope }) =>
-  relu(x).add(exp(minimum(x, 0)).sub(1).mul(slope)),
-)
+const eluOp = activation<Slope>("elu", "x, or slope * (e^x - 1) below 0", (x, { slope }) => {
+  const above = greater(x, 0)
+  // The exponent is held at 0 where it is not used: an overflow there would reach the gradient as 0 * infinity.
+  return where(
+    above,
+    x,
+    exp(where(above, 0, x))
+      .sub(1)
+      .mul(slope),
+  )
+})
 const mishOp = activation<None>("mish", "x * tanh(softplus(x))", (x) => x.mul(tanh(softplus(x))))
 
 /** SiLU or swish, x * sigmoid(x). */
@@ -44,12 +53,12 @@ export function gelu(x: Tensor, { approximate = false }: { readonly approximate?
   return apply(approximate ? geluTanhOp : geluOp, [x], {})
 }
 
-/** Leaky rectifier: x above 0, slope * x below. */
+/** Leaky rectifier: x above 0, slope * x below; the gradient at 0 is the slope. */
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   return apply(leakyReluOp, [x], { slope })
 }
 
-/** Exponential linear unit: x above 0, alpha (e^x - 1) below. */
+/** Exponential linear unit: x above 0, alpha (e^x - 1) below; the gradient at 0 is alpha. */
 export function elu(x: Tensor, alpha = 1): Tensor {
   return apply(eluOp, [x], { slope: alpha })
 }

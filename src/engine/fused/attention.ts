@@ -1,5 +1,6 @@
 /** Scaled dot-product attention, and a linear map with bias. */
 import { apply, type Op } from "../graph.ts"
+import { where } from "../ops/compare.ts"
 import { matmul } from "../ops/matmul.ts"
 import { softmax } from "../ops/softmax.ts"
 import { formatShape, UsageError } from "../shape.ts"
@@ -17,7 +18,11 @@ const attentionOp = fused<{ readonly scale: number }>(
 
 /** Options of {@link attention}. */
 export interface AttentionOptions {
-  /** Added to the scores before the softmax: 0 to attend, -1e9 or less to hide; broadcasts to `[..., queries, keys]`. */
+  /**
+   * Broadcasts to `[..., queries, keys]`. A float is added to the scores before the softmax: 0 to attend, -1e9 or less
+   * to hide. A boolean is true where a query may attend, as `lowerTriangle` gives it. A query that may attend
+   * nowhere attends everywhere.
+   */
   readonly mask?: Tensor
   /** Factor of the scores; by default 1 / sqrt(size of a head). */
   readonly scale?: number
@@ -33,7 +38,8 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, { mask, scale }: Atte
       `attention: queries ${formatShape(q.shape)}, keys ${formatShape(k.shape)} and values ${formatShape(v.shape)} do not fit`,
     )
   }
-  const inputs = mask === undefined ? [q, k, v] : [q, k, v, mask]
+  const hiding = mask?.dtype === "bool" ? where(mask, q.like(0), -1e9) : mask
+  const inputs = hiding === undefined ? [q, k, v] : [q, k, v, hiding]
   return apply(attentionOp, inputs, { scale: scale ?? 1 / Math.sqrt(q.shape[q.rank - 1]) })
 }
 
@@ -48,6 +54,9 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): T
     throw new UsageError(
       `linear: input has ${x.shape.at(-1)} features, weight expects ${weight.shape[1]} (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
     )
+  }
+  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== weight.shape[0])) {
+    throw new UsageError(`linear: bias is ${formatShape(bias.shape)}, expected [${weight.shape[0]}]`)
   }
   return apply(linearOp, bias === null ? [x, weight] : [x, weight, bias], {})
 }

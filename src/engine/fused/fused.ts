@@ -45,19 +45,18 @@ interface GradientAttrs<A> {
 
 function gradientOf<A extends object>(op: Op<A>, differentiate: Differentiate): Op<GradientAttrs<A>> {
   return fused(`${op.name}.grad`, `gradient of ${op.name}`, (all, { attrs, inputs, seeded, live }) => {
-    // One input may have been computed from another, which is nobody's business here: each has a stand-in.
+    // One input may depend on another (a layer used twice: its second input on its weight). What it owes to that one
+    // is for the rules of the nodes between them to say, so here every input stands for itself.
     const stands = standIns(all.map((t) => t.value.spec))
     const xs = stands.slice(0, inputs)
-    let next = inputs
-    const weights = seeded.map((has) => (has ? stands[next++] : null))
+    const seeds = stands.slice(inputs)
+    let next = 0
+    const weights = seeded.map((has) => (has ? seeds[next++] : null))
     const grads = differentiate(op.expand!(xs, attrs), weights, xs)
-    const actual = new Map(stands.map((t, i) => [t.value.node, [all[i].value]]))
-    const results = live.map((i) => grads[i]!)
-    const done = rewrite(
-      results.map((t) => t.value),
-      (node) => actual.get(node),
-    )
-    return results.map((t) => t.derive(done.get(t.value)!))
+    const found = live.map((i) => grads[i]!.value)
+    const given = new Map(stands.map((t, i) => [t.value.node, [all[i].value]]))
+    const done = rewrite(found, (node) => given.get(node))
+    return found.map((v) => all[0].derive(done.get(v)!))
   })
 }
 

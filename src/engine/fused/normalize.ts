@@ -1,6 +1,6 @@
 /** Normalisations: centre, divide by the standard deviation, scale, shift. The variance is that of centred values. */
 import { apply, applyAll, type Op } from "../graph.ts"
-import { formatShape, UsageError } from "../shape.ts"
+import { formatShape, sameShape, UsageError } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { fused } from "./fused.ts"
 
@@ -18,6 +18,22 @@ function standardised(x: Tensor, axes: readonly number[], eps: number): Tensor {
 /** A vector [channels] as [1, channels, 1, ...]. */
 function perChannel(v: Tensor, rank: number): Tensor {
   return v.reshape(Array.from({ length: rank }, (_, i) => (i === 1 ? v.shape[0] : 1)))
+}
+
+/** Refuses a scale and shift of another shape: broadcasting would take them and give a result of another shape. */
+function expectAffine(where: string, x: Tensor, affine: Affine | undefined, expected: readonly number[]): void {
+  for (const [name, v] of Object.entries({ weight: affine?.weight, bias: affine?.bias })) {
+    if (v !== undefined && !sameShape(v.shape, expected)) {
+      throw new UsageError(
+        `${where}: ${name} is ${formatShape(v.shape)}, expected ${formatShape(expected)} (input ${formatShape(x.shape)})`,
+      )
+    }
+  }
+}
+
+interface Affine {
+  readonly weight: Tensor
+  readonly bias: Tensor
 }
 
 const groupNormOp = fused<Norm & { readonly groups: number }>(
@@ -68,7 +84,7 @@ const batchNormOp = fused<Norm>(
  * Group normalisation of `[batch, channels, ...]`, with weight and bias `[channels]` or without both.
  * Source: Wu and He 2018.
  *
- * @throws UsageError when the channels do not divide into the groups.
+ * @throws UsageError when the channels do not divide into the groups, or weight and bias are of another shape.
  */
 export function groupNorm(
   x: Tensor,
@@ -76,16 +92,23 @@ export function groupNorm(
   affine?: { readonly weight: Tensor; readonly bias: Tensor },
   eps = 1e-5,
 ): Tensor {
+  expectAffine("groupNorm", x, affine, x.shape.slice(1, 2))
   return apply(groupNormOp, affine === undefined ? [x] : [x, affine.weight, affine.bias], { groups, eps })
 }
 
-/** Layer normalisation over the last `axes` axes, with weight and bias of their shape or without both. Source: Ba et al. 2016. */
+/**
+ * Layer normalisation over the last `axes` axes, with weight and bias of their shape or without both.
+ * Source: Ba et al. 2016.
+ *
+ * @throws UsageError when weight or bias are of another shape.
+ */
 export function layerNorm(
   x: Tensor,
   axes = 1,
   affine?: { readonly weight: Tensor; readonly bias: Tensor },
   eps = 1e-5,
 ): Tensor {
+  expectAffine("layerNorm", x, affine, x.shape.slice(-axes))
   return apply(layerNormOp, affine === undefined ? [x] : [x, affine.weight, affine.bias], { axes, eps })
 }
 
@@ -98,6 +121,7 @@ export function batchNorm(
   affine: { readonly weight: Tensor; readonly bias: Tensor },
   eps = 1e-5,
 ): { readonly y: Tensor; readonly mean: Tensor; readonly variance: Tensor } {
+  expectAffine("batchNorm", x, affine, x.shape.slice(1, 2))
   const [y, mean, variance] = applyAll(batchNormOp, [x, affine.weight, affine.bias], { eps })
   return { y, mean, variance }
 }

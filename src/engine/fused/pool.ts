@@ -2,8 +2,8 @@
 import { apply, type Op } from "../graph.ts"
 import { conv2d } from "../ops/conv.ts"
 import { maximum } from "../ops/elementwise.ts"
-import { pad } from "../ops/movement.ts"
 import { blockSum, upsample } from "../ops/resize.ts"
+import { pad } from "../ops/slice.ts"
 import { formatShape, UsageError } from "../shape.ts"
 import { constant, type Tensor } from "../tensor.ts"
 import { fused } from "./fused.ts"
@@ -59,17 +59,30 @@ const avgPoolOp = fused<Window>("avgPool", "mean of each window, padding include
 /** Geometry of pooling; the stride is the window's size unless given. */
 export interface PoolOptions {
   readonly stride?: number
+  /** At most half of the window's size. */
   readonly padding?: number
+}
+
+function windowOf(where: string, x: Tensor, size: number, stride: number, padding: number): Window {
+  if (x.rank !== 4)
+    throw new UsageError(`${where}: input is ${formatShape(x.shape)}, expected [batch, channels, height, width]`)
+  const whole = (n: number, least: number): boolean => Number.isInteger(n) && n >= least
+  if (!whole(size, 1) || !whole(stride, 1) || !whole(padding, 0))
+    throw new UsageError(`${where}: size and stride must be whole numbers from 1, padding from 0`)
+  // A window that lies in the padding alone has no largest value.
+  if (2 * padding > size)
+    throw new UsageError(`${where}: padding is ${padding}, expected at most half of the window's size ${size}`)
+  return { size, stride, padding }
 }
 
 /** Largest value of each `size` x `size` window of `[batch, channels, height, width]`; ties share the gradient. */
 export function maxPool2d(x: Tensor, size = 2, { stride = size, padding = 0 }: PoolOptions = {}): Tensor {
-  return apply(maxPoolOp, [x], { size, stride, padding })
+  return apply(maxPoolOp, [x], windowOf("maxPool2d", x, size, stride, padding))
 }
 
 /** Mean of each `size` x `size` window of `[batch, channels, height, width]`; padded zeros count. */
 export function avgPool2d(x: Tensor, size = 2, { stride = size, padding = 0 }: PoolOptions = {}): Tensor {
-  return apply(avgPoolOp, [x], { size, stride, padding })
+  return apply(avgPoolOp, [x], windowOf("avgPool2d", x, size, stride, padding))
 }
 
 const upsampleConvOp = fused<object>(

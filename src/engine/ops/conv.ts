@@ -87,6 +87,9 @@ const convInputOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>({
         `${where}: input has ${g.shape[1]} channels, weight expects ${w.shape[0]} (input ${formatShape(g.shape)}, weight ${formatShape(w.shape)})`,
       )
     }
+    if (w.shape[0] % groups !== 0) {
+      throw new UsageError(`${where}: ${w.shape[0]} input channels do not divide into ${groups} groups`)
+    }
     return { dtype: expectDtype(where, [g, w], floats), shape: [g.shape[0], w.shape[1] * groups, ...sizes] }
   },
   grad: (gx, [g, w], _, attrs) => [
@@ -329,7 +332,8 @@ export const conv3d: (x: Tensor, weight: Tensor, bias?: Tensor | null, options?:
 
 /**
  * 2-D transposed convolution: `[batch, in, height, width]` with weight `[in, out / groups, kh, kw]` (PyTorch's layout).
- * Output size is `(n - 1) stride - 2 padding + dilation (k - 1) + outputPadding + 1`.
+ * Output size is `(n - 1) stride - 2 padding + dilation (k - 1) + outputPadding + 1`, with an `outputPadding` below the
+ * stride.
  */
 export function convTranspose2d(
   x: Tensor,
@@ -338,6 +342,19 @@ export function convTranspose2d(
   { outputPadding = 0, ...options }: ConvOptions & { readonly outputPadding?: number } = {},
 ): Tensor {
   const attrs = attributes("convTranspose2d", 2, options)
+  if (x.rank !== 4 || weight.rank !== 4) {
+    throw new UsageError(
+      `convTranspose2d: input and weight must have 4 axes (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
+    )
+  }
+  const least = Math.min(...attrs.strides)
+  if (!(Number.isInteger(outputPadding) && outputPadding >= 0 && outputPadding < least))
+    throw new UsageError(
+      `convTranspose2d: outputPadding is ${outputPadding}, expected a whole number below the stride ${least}`,
+    )
+  const outputs = weight.shape[1] * attrs.groups
+  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== outputs))
+    throw new UsageError(`convTranspose2d: bias is ${formatShape(bias.shape)}, expected [${outputs}]`)
   const sizes = [0, 1].map(
     (i) =>
       (x.shape[2 + i] - 1) * attrs.strides[i] -
@@ -347,8 +364,13 @@ export function convTranspose2d(
       outputPadding +
       1,
   )
-  const y = apply(convInputOp, [x, weight], { ...attrs, sizes })
+  const y = convTranspose(x, weight, { ...attrs, sizes })
   return bias === null ? y : y.add(bias.reshape([1, bias.shape[0], 1, 1]))
+}
+
+/** Transposed convolution over any number of axes, to the given sizes: `[batch, in, ...] -> [batch, out, ...sizes]`. */
+export function convTranspose(x: Tensor, weight: Tensor, attrs: SizedConvAttrs): Tensor {
+  return apply(convInputOp, [x, weight], attrs)
 }
 
 /** All records of this file. */

@@ -1,121 +1,24 @@
-/** Ops that act on each element alone, with NumPy broadcasting. One line each: ONNX operator, value, gradient. */
-import type { Dtype } from "../array.ts"
+/** Arithmetic and functions of each element. One line an op: ONNX operator, value, gradient. */
 import {
   apply,
-  type Emitter,
-  expectDtype,
   floats,
+  type Importer,
+  type ImportSite,
   type Node,
   numbers,
   type Op,
   primitive,
   type Value,
 } from "../graph.ts"
-import { broadcastShapes, broadcastStrides, sameShape, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { cast, greater, greaterEqual, where } from "./compare.ts"
+import { family, type None, none, type Operand } from "./pointwise.ts"
 
-/** What elementwise functions take: a number means a constant of the other operand's dtype. */
-export type Operand = Tensor | number
+const { unary, binary, ops, importers } = family()
 
-interface None {
-  readonly [key: string]: never
-}
-const none: None = {}
-
-const unaries: Op<None>[] = []
-const binaries: Op<None>[] = []
-
-/** All elementwise records, for the importer and the law table. */
-export const unaryOps: readonly Op<None>[] = unaries
-export const binaryOps: readonly Op<None>[] = binaries
-
-interface UnaryOptions {
-  readonly dtypes?: readonly Dtype[]
-  readonly output?: Dtype
-  /** Lowering, where it is not one ONNX node of the op's own name. */
-  readonly onnx?: (emit: Emitter, x: string, node: Node<None>) => string
-}
-
-function unary(
-  onnxType: string,
-  doc: string,
-  host: (x: number) => number,
-  grad: (g: Tensor, x: Tensor, y: Tensor) => Tensor | null,
-  options: UnaryOptions = {},
-): (x: Tensor) => Tensor {
-  const name = onnxType[0].toLowerCase() + onnxType.slice(1)
-  const op = primitive<None>({
-    name,
-    doc,
-    spec: ([x]) => ({ dtype: options.output ?? expectDtype(name, [x], options.dtypes ?? floats), shape: x.shape }),
-    grad: (g, [x], y) => [grad(g, x, y)],
-    onnx: (emit, [x], node) => (options.onnx ? options.onnx(emit, x, node) : emit.node(onnxType, [x])),
-    host: ([x]) => x.map(host),
-  })
-  unaries.push(op)
-  return (x) => apply(op, [x], none)
-}
-
-interface BinaryOptions {
-  readonly dtypes?: readonly Dtype[]
-  readonly output?: Dtype
-  readonly onnx?: (emit: Emitter, a: string, b: string) => string
-  readonly simplify?: (node: Node<None>) => Value | undefined
-}
-
-function binary(
-  onnxType: string,
-  doc: string,
-  host: (a: number, b: number) => number,
-  grad: (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor | null, Tensor | null],
-  options: BinaryOptions = {},
-): (a: Operand, b: Operand) => Tensor {
-  const name = onnxType[0].toLowerCase() + onnxType.slice(1)
-  const op = primitive<None>({
-    name,
-    doc,
-    spec: (inputs) => {
-      const dtype = expectDtype(name, inputs, options.dtypes ?? numbers)
-      return { dtype: options.output ?? dtype, shape: broadcastShapes(name, inputs[0].shape, inputs[1].shape) }
-    },
-    grad: (g, [a, b], y) => {
-      const [da, db] = grad(g, a, b, y)
-      return [da?.sumTo(a.shape) ?? null, db?.sumTo(b.shape) ?? null]
-    },
-    onnx: (emit, [a, b]) => (options.onnx ? options.onnx(emit, a, b) : emit.node(onnxType, [a, b])),
-    host: ([a, b], node) => {
-      const out = zipHost(a, b, node, host)
-      return node.outputs[0].spec.dtype.startsWith("int") ? out.map(Math.trunc) : out
-    },
-    ...(options.simplify && { simplify: options.simplify }),
-  })
-  binaries.push(op)
-  return (a, b) => apply(op, operands(name, a, b), none)
-}
-
-function zipHost(a: Float64Array, b: Float64Array, node: Node, f: (a: number, b: number) => number): Float64Array {
-  const { shape } = node.outputs[0].spec
-  const [left, right] = node.inputs.map((v) => v.spec.shape)
-  if (sameShape(left, right)) return a.map((x, i) => f(x, b[i]))
-  let total = 1
-  for (const n of shape) total *= n
-  const offsets = new Int32Array(total)
-  walk(shape, broadcastStrides(right, shape), (at, out) => {
-    offsets[out] = at
-  })
-  const out = new Float64Array(total)
-  walk(shape, broadcastStrides(left, shape), (at, i) => {
-    out[i] = f(a[at], b[offsets[i]])
-  })
-  return out
-}
-
-/** Both operands as tensors. */
-export function operands(where: string, a: Operand, b: Operand): [Tensor, Tensor] {
-  if (typeof a !== "number") return [a, typeof b === "number" ? a.like(b) : b]
-  if (typeof b === "number") throw new UsageError(`${where}: got two numbers, expected at least one tensor`)
-  return [b.like(a), b]
-}
+/** ONNX's Max and Min take any number of inputs. */
+const readAll = (site: ImportSite, call: (a: Tensor, b: Tensor) => Tensor): Tensor =>
+  site.inputs.map((_, i) => site.input(i)).reduce(call)
 
 /** The value of a constant scalar input, where it is one: what local simplifications look at. */
 function scalarOf(value: Value): number | undefined {
@@ -188,7 +91,12 @@ export const pow: (a: Operand, b: Operand) => Tensor = binary(
     g.mul(b).mul(pow(a, b.sub(1))),
     g.mul(y).mul(where(greater(a, 0), log(where(greater(a, 0), a, 1)), 0)),
   ],
-  { dtypes: floats, simplify: neutral(1, false) },
+  {
+    dtypes: floats,
+    simplify: neutral(1, false),
+    // ONNX lets the exponent have a dtype of its own.
+    read: (site, call) => call(site.input(0), cast(site.input(1), site.input(0).dtype)),
+  },
 )
 
 /** The larger of two; where they are equal the gradient is shared in halves. */
@@ -197,6 +105,7 @@ export const maximum: (a: Operand, b: Operand) => Tensor = binary(
   "max(a, b)",
   (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.max(a, b)),
   (g, a, b) => [g.mul(share(a, b)), g.mul(share(b, a))],
+  { read: readAll },
 )
 
 /** The smaller of two; where they are equal the gradient is shared in halves. */
@@ -205,6 +114,7 @@ export const minimum: (a: Operand, b: Operand) => Tensor = binary(
   "min(a, b)",
   (a, b) => (Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : Math.min(a, b)),
   (g, a, b) => [g.mul(share(b, a)), g.mul(share(a, b))],
+  { read: readAll },
 )
 
 /** 1 where a > b, one half where equal, 0 elsewhere. */
@@ -218,7 +128,14 @@ export const mod: (a: Operand, b: Operand) => Tensor = binary(
   "a - b * trunc(a / b)",
   (a, b) => a % b,
   (g, a, b) => [g, g.mul(div(a, b).sub(div(mod(a, b), b))).neg()],
-  { onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }) },
+  {
+    onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }),
+    read: (site, call) => {
+      const [a, b] = [site.input(0), site.input(1)]
+      // Without fmod, a remainder of integers has the sign of the divisor.
+      return site.int("fmod", 0) === 1 ? call(a, b) : call(call(a, b).add(b), b)
+    },
+  },
 )
 
 /** Negation, -x. */
@@ -332,157 +249,6 @@ function roundHalfEven(x: number): number {
   return low % 2 === 0 ? low : low + 1
 }
 
-// Comparison: booleans, so no gradient
-
-const noGradient = (): readonly [null, null] => [null, null]
-const compared: BinaryOptions = { output: "bool" }
-
-/** Whether a = b. */
-export const equal: (a: Operand, b: Operand) => Tensor = binary(
-  "Equal",
-  "a = b",
-  (a, b) => Number(a === b),
-  noGradient,
-  {
-    ...compared,
-    dtypes: [...numbers, "bool"],
-  },
-)
-
-/** Whether a > b. */
-export const greater: (a: Operand, b: Operand) => Tensor = binary(
-  "Greater",
-  "a > b",
-  (a, b) => Number(a > b),
-  noGradient,
-  compared,
-)
-
-/** Whether a >= b. */
-export const greaterEqual: (a: Operand, b: Operand) => Tensor = binary(
-  "GreaterOrEqual",
-  "a >= b",
-  (a, b) => Number(a >= b),
-  noGradient,
-  compared,
-)
-
-/** Whether a < b. */
-export const less: (a: Operand, b: Operand) => Tensor = binary(
-  "Less",
-  "a < b",
-  (a, b) => Number(a < b),
-  noGradient,
-  compared,
-)
-
-/** Whether a <= b. */
-export const lessEqual: (a: Operand, b: Operand) => Tensor = binary(
-  "LessOrEqual",
-  "a <= b",
-  (a, b) => Number(a <= b),
-  noGradient,
-  compared,
-)
-
-/** Logical conjunction of booleans. */
-export const logicalAnd: (a: Tensor, b: Tensor) => Tensor = binary(
-  "And",
-  "a and b",
-  (a, b) => Number(a !== 0 && b !== 0),
-  noGradient,
-  {
-    dtypes: ["bool"],
-  },
-)
-
-/** Logical disjunction of booleans. */
-export const logicalOr: (a: Tensor, b: Tensor) => Tensor = binary(
-  "Or",
-  "a or b",
-  (a, b) => Number(a !== 0 || b !== 0),
-  noGradient,
-  {
-    dtypes: ["bool"],
-  },
-)
-
-/** Logical negation of booleans. */
-export const logicalNot: (x: Tensor) => Tensor = unary(
-  "Not",
-  "not x",
-  (x) => Number(x === 0),
-  () => null,
-  { dtypes: ["bool"] },
-)
-
-/** Whether x is not a number. */
-export const isNan: (x: Tensor) => Tensor = unary(
-  "IsNaN",
-  "x is NaN",
-  (x) => Number(Number.isNaN(x)),
-  () => null,
-  {
-    output: "bool",
-  },
-)
-
-// Choice
-
-const whereOp = primitive<None>({
-  name: "where",
-  doc: "a where the condition holds, b elsewhere",
-  spec: ([c, a, b]) => {
-    expectDtype("where", [c], ["bool"])
-    const dtype = expectDtype("where", [a, b])
-    return { dtype, shape: broadcastShapes("where", broadcastShapes("where", c.shape, a.shape), b.shape) }
-  },
-  grad: (g, [c, a, b]) => [null, where(c, g, 0).sumTo(a.shape), where(c, 0, g).sumTo(b.shape)],
-  onnx: (emit, inputs) => emit.node("Where", inputs),
-  host: ([c, a, b], node) => {
-    const { shape } = node.outputs[0].spec
-    const [sc, sa, sb] = node.inputs.map((v) => broadcastStrides(v.spec.shape, shape))
-    const out = new Float64Array(shape.reduce((n, d) => n * d, 1))
-    walk(shape, sc, (at, i) => {
-      out[i] = c[at]
-    })
-    const other = new Float64Array(out.length)
-    walk(shape, sb, (at, i) => {
-      other[i] = b[at]
-    })
-    walk(shape, sa, (at, i) => {
-      out[i] = out[i] !== 0 ? a[at] : other[i]
-    })
-    return out
-  },
-})
-
-/** `a` where the boolean condition holds, `b` elsewhere; all three broadcast. No gradient leaks from the branch not taken. */
-export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
-  return apply(whereOp, [condition, ...operands("where", a, b)], none)
-}
-
-const castOp = primitive<{ readonly dtype: Dtype }>({
-  name: "cast",
-  doc: "the same values in another dtype",
-  spec: ([x], { dtype }) => ({ dtype, shape: x.shape }),
-  grad: (g, [x]) => [floats.includes(x.dtype) && floats.includes(g.dtype) ? g.cast(x.dtype) : null],
-  onnx: (emit, [x], node) => emit.node("Cast", [x], { to: castCodes[node.attrs.dtype] }),
-  host: ([x], node) => {
-    if (node.attrs.dtype === "bool") return x.map((v) => Number(v !== 0))
-    return node.attrs.dtype.startsWith("int") ? x.map(Math.trunc) : x
-  },
-  simplify: (node) => (node.inputs[0].spec.dtype === node.attrs.dtype ? node.inputs[0] : undefined),
-})
-
-/** ONNX's codes of our dtypes, for the attribute of Cast. */
-const castCodes: Readonly<Record<Dtype, number>> = { float32: 1, float64: 11, int32: 6, int64: 7, bool: 9 }
-
-/** The same values in another dtype: floats become integers by truncation, booleans 0 or 1. */
-export function cast(x: Tensor, dtype: Dtype): Tensor {
-  return x.dtype === dtype ? x : apply(castOp, [x], { dtype })
-}
-
 const stopGradientOp = primitive<None>({
   name: "stopGradient",
   doc: "x, a constant to the backward pass",
@@ -498,4 +264,7 @@ export function stopGradient(x: Tensor): Tensor {
 }
 
 /** All records of this file. */
-export const elementwiseOps: readonly Op[] = [...unaries, ...binaries, whereOp, castOp, stopGradientOp]
+export const elementwiseOps: readonly Op[] = [...ops, stopGradientOp]
+
+/** ONNX operators read as these ops. */
+export const elementwiseImporters: readonly Importer[] = importers

@@ -1,8 +1,18 @@
 /** Ops that pick elements by index, and their transposes that add into places. */
 import { sizeOf } from "../array.ts"
-import { apply, type Emitter, expectDtype, type Op, primitive, type Spec } from "../graph.ts"
+import {
+  apply,
+  type Emitter,
+  expectDtype,
+  type Importer,
+  type ImportSite,
+  type Op,
+  primitive,
+  type Spec,
+} from "../graph.ts"
 import { formatShape, normalizeAxis, stridesOf, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { greater, where } from "./compare.ts"
 
 interface At {
   readonly axis: number
@@ -100,6 +110,11 @@ export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   return apply(gatherOp, [x, indices], { axis: normalizeAxis("gather", axis, x.shape.length) })
 }
 
+/** Zeros with slices added at int32 indices of an axis of the given size: the transpose of {@link gather}. */
+export function scatterAdd(g: Tensor, indices: Tensor, axis: number, size: number): Tensor {
+  return apply(scatterOp, [g, indices], { axis, size })
+}
+
 /** Calls `visit` with the offset in x and in the result, for torch-style per-element gathering. */
 function eachTaken(
   shape: readonly number[],
@@ -173,3 +188,26 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
 
 /** All records of this file. */
 export const gatherOps: readonly Op[] = [gatherOp, scatterOp, takeOp, putOp]
+
+/** ONNX operators read as these ops. */
+export const gatherImporters: readonly Importer[] = [
+  { type: "Gather", read: (site) => gather(site.input(0), site.input(1), site.int("axis", 0)) },
+  { type: "GatherElements", read: (site) => takeAlong(site.input(0), site.input(1), site.int("axis", 0)) },
+  {
+    type: "ScatterElements",
+    read: (site) => {
+      const [x, indices, updates] = [site.input(0), site.input(1), site.input(2)]
+      const axis = normalizeAxis("scatter", site.int("axis", 0), x.shape.length)
+      return written(site, x, updates, (g) => apply(putOp, [g, indices], { axis, shape: x.shape }))
+    },
+  },
+]
+
+/** x with updates put into places: added to what is there, or in its stead. */
+export function written(site: ImportSite, x: Tensor, updates: Tensor, put: (g: Tensor) => Tensor): Tensor {
+  const reduction = site.text("reduction", "none")
+  if (reduction === "add") return x.add(put(updates))
+  if (reduction !== "none") site.fail(`reduction is ${JSON.stringify(reduction)}, expected none or add`)
+  const hits = put(updates.like(1).broadcastTo(updates.shape))
+  return where(greater(hits, 0), put(updates), x)
+}

@@ -1,6 +1,6 @@
 /** Matrix products, batched, with either side read transposed. */
 import { sizeOf } from "../array.ts"
-import { apply, expectDtype, floats, type Op, primitive } from "../graph.ts"
+import { apply, expectDtype, floats, type Importer, type Op, primitive } from "../graph.ts"
 import { broadcastShapes, broadcastStrides, formatShape, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
@@ -100,6 +100,7 @@ function product(a: Tensor, b: Tensor, attrs: Attrs): Tensor {
  * A vector on either side is taken as one row or one column, which is dropped from the result.
  */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
+  if (a.shape.length === 1 && b.shape.length === 1) return matmul(a.reshape([1, a.shape[0]]), b).reshape([])
   if (a.shape.length === 1) return dropAxis(matmul(a.reshape([1, a.shape[0]]), b, { transposeB }), -2)
   if (b.shape.length === 1) return dropAxis(matmul(a, b.reshape([b.shape[0], 1]), { transposeA }), -1)
   return product(a, b, { transposeA, transposeB })
@@ -112,3 +113,21 @@ function dropAxis(x: Tensor, axis: number): Tensor {
 
 /** All records of this file. */
 export const matmulOps: readonly Op[] = [matmulOp]
+
+/** ONNX operators read as these ops. */
+export const matmulImporters: readonly Importer[] = [
+  { type: "MatMul", read: (site) => matmul(site.input(0), site.input(1)) },
+  {
+    type: "Gemm",
+    read: (site) => {
+      const [alpha, beta] = [site.float("alpha", 1), site.float("beta", 1)]
+      const product = matmul(site.input(0), site.input(1), {
+        transposeA: site.int("transA", 0) !== 0,
+        transposeB: site.int("transB", 0) !== 0,
+      })
+      const scaled = alpha === 1 ? product : product.mul(alpha)
+      const c = site.inputs[2]
+      return c ? scaled.add(beta === 1 ? c : c.mul(beta)) : scaled
+    },
+  },
+]

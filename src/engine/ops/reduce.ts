@@ -1,6 +1,16 @@
 /** Ops that reduce axes: sums, means, extremes, and the running sum. */
 import { sizeOf } from "../array.ts"
-import { apply, expectDtype, floats, numbers, type Op, primitive, type Spec } from "../graph.ts"
+import {
+  apply,
+  expectDtype,
+  floats,
+  type Importer,
+  type ImportSite,
+  numbers,
+  type Op,
+  primitive,
+  type Spec,
+} from "../graph.ts"
 import {
   formatShape,
   isSymbolic,
@@ -13,7 +23,8 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { equal, type Operand } from "./elementwise.ts"
+import { cast, equal } from "./compare.ts"
+import type { Operand } from "./pointwise.ts"
 
 interface Axes {
   readonly axes: readonly number[]
@@ -35,7 +46,8 @@ function reduction(
   grad: (g: Tensor, x: Tensor, y: Tensor, count: Operand) => Tensor,
 ): Op<Axes> {
   const name = onnxType[0].toLowerCase() + onnxType.slice(1)
-  return primitive<Axes>({
+  readers.push({ type: onnxType, read: (site) => reduce(name, op, site.input(0), readReduce(site)) })
+  const op: Op<Axes> = primitive<Axes>({
     name,
     doc,
     spec: ([x], { axes, keepDims }) => ({
@@ -60,6 +72,17 @@ function reduction(
       return out.map((v) => finish(v, count))
     },
   })
+  return op
+}
+
+const readers: Importer[] = []
+
+/** Axes of an ONNX reduction: an attribute in older operator sets, an input in newer ones. */
+export function readReduce(site: ImportSite): ReduceOptions {
+  const axes = site.ints("axes") ?? site.constant(1) ?? []
+  const keepDims = site.int("keepdims", 1) !== 0
+  const isIdle = site.int("noop_with_empty_axes", 0) !== 0
+  return axes.length > 0 || isIdle ? { axes, keepDims } : { keepDims }
 }
 
 /** Number of elements that meet in a reduction; counted at each run where an axis is symbolic. */
@@ -245,3 +268,31 @@ export function cumSum(x: Tensor, axis = -1, { reverse = false }: { readonly rev
 
 /** All records of this file. */
 export const reduceOps: readonly Op[] = [sumOp, meanOp, maxOp, minOp, prodOp, argMaxOp, argMinOp, cumSumOp]
+
+function readArg(type: string, fn: (x: Tensor, axis: number) => Tensor): Importer {
+  return {
+    type,
+    read: (site) => {
+      const x = site.input(0)
+      const axis = normalizeAxis(type, site.int("axis", 0), x.shape.length)
+      if (site.int("select_last_index", 0) !== 0) site.fail("select_last_index is 1, expected 0: the first of equals")
+      const y = cast(fn(x, axis), "int64")
+      return site.int("keepdims", 1) === 0 ? y : y.reshape(reduceShape(x.shape, [axis], true))
+    },
+  }
+}
+
+/** ONNX operators read as these ops. */
+export const reduceImporters: readonly Importer[] = [
+  ...readers,
+  readArg("ArgMax", argMax),
+  readArg("ArgMin", argMin),
+  {
+    type: "CumSum",
+    read: (site) => {
+      const x = site.input(0)
+      const y = cumSum(x, site.constant(1)?.[0] ?? 0, { reverse: site.int("reverse", 0) !== 0 })
+      return site.int("exclusive", 0) === 0 ? y : y.sub(x)
+    },
+  },
+]

@@ -1,6 +1,6 @@
 /** The softmax family. */
 import { sizeOf } from "../array.ts"
-import { apply, expectDtype, floats, type Op, primitive } from "../graph.ts"
+import { apply, expectDtype, floats, type Importer, type ImportSite, type Op, primitive } from "../graph.ts"
 import { normalizeAxis } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { exp } from "./elementwise.ts"
@@ -75,3 +75,17 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 
 /** All records of this file. */
 export const softmaxOps: readonly Op[] = [softmaxOp, logSoftmaxOp]
+
+/** Before operator set 13, all axes from the given one on were one. */
+function readSoftmax(site: ImportSite, fn: (x: Tensor, axis: number) => Tensor): Tensor {
+  const x = site.input(0)
+  if (site.opset >= 13) return fn(x, site.int("axis", -1))
+  const axis = normalizeAxis("softmax", site.int("axis", 1), x.shape.length)
+  return fn(x.flatten(axis), axis).reshape(x.shape)
+}
+
+/** ONNX operators read as these ops. */
+export const softmaxImporters: readonly Importer[] = [
+  { type: "Softmax", read: (site) => readSoftmax(site, softmax) },
+  { type: "LogSoftmax", read: (site) => readSoftmax(site, logSoftmax) },
+]

@@ -1,11 +1,10 @@
 /** Activations that the runtime computes in one pass, and their slopes. */
 import { apply, type Op, primitive } from "../../graph.ts"
 import { sigmoid } from "../../ops/elementwise.ts"
-import { concat } from "../../ops/movement.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { alike } from "./blind.ts"
-import { partsOf, slices } from "./concat.ts"
+import { joined, partsOf, slices } from "./concat.ts"
 import type { Rule } from "./layout.ts"
 import { type Affine, affine } from "./norm.ts"
 
@@ -32,14 +31,7 @@ function complement(x: Tensor): Tensor {
 }
 
 const forward: Composition = ([x]) =>
-  x.dtype === "float32"
-    ? [
-        concat(
-          partsOf(x).map((p) => apply(silu, [p], {})),
-          1,
-        ),
-      ]
-    : undefined
+  x.dtype === "float32" ? [joined(partsOf(x).map((p) => apply(silu, [p], {})))] : undefined
 
 /** The slope is s + y (1 - s) with y the value and s the sigmoid: 1 + n (y - 1) with n = 1 - s, one pass less. */
 const backward: Composition = ([x, g]) => {
@@ -50,7 +42,7 @@ const backward: Composition = ([x, g]) => {
     const y = apply(silu, [p], {})
     return slopes[i].mul(y.sub(1).mul(complement(p)).add(1))
   })
-  return [concat(grads, 1)]
+  return [joined(grads)]
 }
 
 /** Compositions of activations. */

@@ -1,7 +1,8 @@
 /** Ops that need not know the order of elements: arithmetic, reductions, and moves of whole blocks. */
 import { sizeOf } from "../../array.ts"
 import type { Emitter, Node, Op } from "../../graph.ts"
-import { binaryOps, elementwiseOps } from "../../ops/elementwise.ts"
+import { compareOps } from "../../ops/compare.ts"
+import { elementwiseOps } from "../../ops/elementwise.ts"
 import { sameShape } from "../../shape.ts"
 import { type Blocks, blockedDomain, channels, fits, physicalShape, plain, rearrange, sameOrder } from "./blocks.ts"
 import { type Placing, type Rule, reshaped } from "./layout.ts"
@@ -243,8 +244,7 @@ const named = (ops: readonly Op[], rule: Rule): [string, Rule][] => ops.map((op)
 
 /** Rules of the ops of this file. */
 export const blindRules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ...named(elementwiseOps, elementwise),
-  ...named(binaryOps as readonly Op[], elementwise),
+  ...named([...elementwiseOps, ...compareOps], elementwise),
   ...["reduceSum", "reduceMean", "reduceMax", "reduceMin", "reduceProd"].map((n): [string, Rule] => [n, reduction]),
   ["reshape", reshape],
   ["transpose", transpose],

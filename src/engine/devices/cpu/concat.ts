@@ -1,5 +1,6 @@
 /** Concatenated channels are never written out where whoever reads them can take the parts. */
 import { apply } from "../../graph.ts"
+import { concat } from "../../ops/movement.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { convolution, turn } from "./conv.ts"
@@ -9,6 +10,11 @@ export function partsOf(x: Tensor): Tensor[] {
   const { op, attrs, inputs } = x.value.node
   const isConcat = op.name === "concat" && (attrs as { axis: number }).axis === 1 && x.rank === 4
   return isConcat ? inputs.flatMap((v) => partsOf(x.derive(v))) : [x]
+}
+
+/** The parts as one tensor again, along the channels; a single part, of any rank, is itself. */
+export function joined(parts: readonly Tensor[]): Tensor {
+  return parts.length === 1 ? parts[0] : concat(parts, 1)
 }
 
 /** Channels of `x` from `start` to `end` made without the rest, or `undefined` where all of x must be there first. */

@@ -1,0 +1,55 @@
+/** ONNX arithmetic, logic and reductions that are compositions of our ops, and nodes that pass their input on. */
+import type { Importer, ImportSite } from "../graph.ts"
+import { equal, logicalNot, logicalOr } from "../ops/compare.ts"
+import { abs, exp, log, sqrt, stopGradient } from "../ops/elementwise.ts"
+import { max, type ReduceOptions, readReduce, sum } from "../ops/reduce.ts"
+import type { Tensor } from "../tensor.ts"
+import { constantOf } from "./site.ts"
+
+const all = (site: ImportSite): Tensor[] => site.inputs.map((_, i) => site.input(i))
+const total = (site: ImportSite): Tensor => all(site).reduce((a, b) => a.add(b))
+
+const reduced = (type: string, fn: (x: Tensor, options: ReduceOptions) => Tensor): Importer => ({
+  type,
+  read: (site) => fn(site.input(0), readReduce(site)),
+})
+
+/** ln sum e^x, stable for large x. */
+function logSumExp(x: Tensor, options: ReduceOptions): Tensor {
+  const top = stopGradient(max(x, { ...options, keepDims: true }))
+  const y = log(sum(exp(x.sub(top)), options))
+  return y.add(top.reshape(y.shape))
+}
+
+/** Nothing is dropped: what is read is the network as it answers, not as it trains. */
+function readDropout(site: ImportSite): Tensor {
+  site.float("ratio", 0.5)
+  site.int("seed", 0)
+  const mode = site.inputs[2]
+  if (mode && !(constantOf(mode)?.data[0] === 0)) site.fail("is in training mode; export the network for inference")
+  return site.input(0)
+}
+
+function readInfinite(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const [above, below] = [equal(x, Number.POSITIVE_INFINITY), equal(x, Number.NEGATIVE_INFINITY)]
+  const [wantsAbove, wantsBelow] = [site.int("detect_positive", 1) !== 0, site.int("detect_negative", 1) !== 0]
+  if (wantsAbove && wantsBelow) return logicalOr(above, below)
+  if (!wantsAbove && !wantsBelow) site.fail("detects neither positive nor negative infinities")
+  return wantsAbove ? above : below
+}
+
+/** Arithmetic. */
+export const arithmeticImporters: readonly Importer[] = [
+  { type: "Identity", read: (site) => site.input(0) },
+  { type: "Dropout", read: readDropout },
+  { type: "Sum", read: total },
+  { type: "Mean", read: (site) => total(site).div(site.inputs.length) },
+  { type: "Xor", read: (site) => logicalNot(equal(site.input(0), site.input(1))) },
+  { type: "IsInf", read: readInfinite },
+  reduced("ReduceL1", (x, options) => sum(abs(x), options)),
+  reduced("ReduceL2", (x, options) => sqrt(sum(x.square(), options))),
+  reduced("ReduceSumSquare", (x, options) => sum(x.square(), options)),
+  reduced("ReduceLogSum", (x, options) => log(sum(x, options))),
+  reduced("ReduceLogSumExp", logSumExp),
+]

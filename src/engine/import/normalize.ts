@@ -1,0 +1,78 @@
+/** ONNX normalisations read as ours. */
+import { groupNorm, layerNorm } from "../fused/normalize.ts"
+import type { Importer, ImportSite } from "../graph.ts"
+import { mean } from "../ops/reduce.ts"
+import { normalizeAxis, sameShape } from "../shape.ts"
+import type { Tensor } from "../tensor.ts"
+
+/** A vector [channels] as [1, channels, 1, ...]. */
+function perChannel(v: Tensor, rank: number): Tensor {
+  return v.reshape(Array.from({ length: rank }, (_, i) => (i === 1 ? -1 : 1)))
+}
+
+/** By the running statistics, as networks are exported. */
+function readBatch(site: ImportSite): Tensor {
+  const [x, weight, bias, center, variance] = [0, 1, 2, 3, 4].map((i) => site.input(i))
+  if (site.int("training_mode", 0) !== 0) site.fail("training_mode is 1; export the network for inference")
+  if (site.int("spatial", 1) !== 1) site.fail("spatial is 0, expected 1: one mean for each channel")
+  site.float("momentum", 0.9)
+  const scale = weight.div(variance.add(site.float("epsilon", 1e-5)).sqrt())
+  const shift = bias.sub(center.mul(scale))
+  return x.mul(perChannel(scale, x.rank)).add(perChannel(shift, x.rank))
+}
+
+function readGroup(site: ImportSite): Tensor {
+  const [x, weight, bias] = [0, 1, 2].map((i) => site.input(i))
+  const groups = site.int("num_groups", 0)
+  if (!(groups >= 1)) site.fail(`num_groups is ${groups}, expected a number from 1`)
+  site.int("stash_type", 1)
+  const eps = site.float("epsilon", 1e-5)
+  if (site.opset >= 21) return groupNorm(x, groups, { weight, bias }, eps)
+  // Until operator set 21, weight and bias were one number a group.
+  const channels = x.shape[1]
+  const spread = (v: Tensor): Tensor =>
+    v
+      .reshape([groups, 1])
+      .broadcastTo([groups, channels / groups])
+      .reshape([channels])
+  if (channels % groups !== 0) site.fail(`${channels} channels do not divide into ${groups} groups`)
+  return groupNorm(x, groups, { weight: spread(weight), bias: spread(bias) }, eps)
+}
+
+function readLayer(site: ImportSite): Tensor {
+  const [x, weight] = [site.input(0), site.input(1)]
+  const bias = site.inputs[2]
+  const first = normalizeAxis("layerNorm", site.int("axis", -1), x.rank)
+  const eps = site.float("epsilon", 1e-5)
+  site.int("stash_type", 1)
+  const last = x.shape.slice(first)
+  if (bias && sameShape(weight.shape, last) && sameShape(bias.shape, last)) {
+    return layerNorm(x, last.length, { weight, bias }, eps)
+  }
+  const scaled = layerNorm(x, last.length, undefined, eps).mul(weight)
+  return bias ? scaled.add(bias) : scaled
+}
+
+function readRms(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const first = normalizeAxis("rmsNorm", site.int("axis", -1), x.rank)
+  const axes = x.shape.map((_, i) => i).slice(first)
+  site.int("stash_type", 1)
+  const size = mean(x.square(), { axes, keepDims: true }).add(site.float("epsilon", 1e-5))
+  return x.div(size.sqrt()).mul(site.input(1))
+}
+
+/** Normalisations. */
+export const normalizeImporters: readonly Importer[] = [
+  { type: "BatchNormalization", buffers: [3, 4], read: readBatch },
+  {
+    type: "InstanceNormalization",
+    read: (site) => {
+      const [x, weight, bias] = [0, 1, 2].map((i) => site.input(i))
+      return groupNorm(x, x.shape[1], { weight, bias }, site.float("epsilon", 1e-5))
+    },
+  },
+  { type: "GroupNormalization", opsets: [18, 26], read: readGroup },
+  { type: "LayerNormalization", opsets: [17, 26], read: readLayer },
+  { type: "RMSNormalization", opsets: [23, 26], read: readRms },
+]

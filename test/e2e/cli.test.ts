@@ -1,0 +1,226 @@
+/** The command line on the built package: whole journeys with small networks, and how mistakes end. */
+import { execFile } from "node:child_process"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { readModel } from "../../src/engine/onnx/read.ts"
+import { readNpy } from "../../src/io/npy.ts"
+import { decodePng } from "../../src/io/png.ts"
+import { readSafetensors } from "../../src/io/safetensors.ts"
+
+const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), "tweedie-"))
+const at = (...path: string[]): string => join(folder, ...path)
+
+interface Result {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function tweedie(...args: string[]): Promise<Result> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], { cwd: folder, timeout: 120_000 }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr }),
+    )
+  })
+}
+
+const small = ["--width", "8", "--groups", "4", "--multipliers", "1,2", "--batch", "4", "--times", "50"]
+const bytes = (path: string): Uint8Array => new Uint8Array(readFileSync(path))
+
+beforeAll(() => {
+  if (!existsSync(main)) throw new Error("dist/ is missing: run `npm run build` first (npm test does)")
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe("a run", () => {
+  beforeAll(async () => {
+    const { code, stderr } = await tweedie(
+      "train",
+      "--recipe",
+      "glyphs",
+      "--out",
+      "run",
+      "--steps",
+      "6",
+      "--sample-every",
+      "3",
+      "--checkpoint-every",
+      "3",
+      ...small,
+    )
+    expect(stderr).toMatch(/samples: run\/samples\.png/)
+    expect(code).toBe(0)
+  })
+
+  test("leaves a folder that explains itself", () => {
+    expect(JSON.parse(readFileSync(at("run/config.json"), "utf8"))).toMatchObject({
+      recipe: "glyphs",
+      options: { steps: 6, width: 8, seed: 0 },
+    })
+    expect(
+      readFileSync(at("run/log.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map((l) => JSON.parse(l).step),
+    ).toEqual([6])
+    expect(readdirSync(at("run/checkpoints")).sort()).toEqual(["step-3", "step-6"])
+    expect(readdirSync(at("run/samples"))).toEqual(["step-3.png"])
+    expect(decodePng(bytes(at("run/samples.png"))).width).toBeGreaterThan(200)
+  })
+
+  test("is sampled as numbers in [0, 1], the same for the same seed, in any batch", async () => {
+    for (const [file, count] of [
+      ["a", "3"],
+      ["b", "3"],
+      ["c", "5"],
+    ]) {
+      const { code, stderr } = await tweedie(
+        "sample",
+        "run",
+        "--count",
+        count,
+        "--steps",
+        "5",
+        "--seed",
+        "7",
+        "--format",
+        "npy",
+        "--out",
+        `${file}.npy`,
+      )
+      expect(stderr).toMatch(new RegExp(`${count} samples: ${file}\\.npy`))
+      expect(code).toBe(0)
+    }
+    const [a, b, c] = ["a", "b", "c"].map((f) => readNpy(bytes(at(`${f}.npy`))))
+    expect(a.shape).toEqual([3, 1, 28, 28])
+    expect(a.dtype).toBe("float32")
+    expect(a.data).toEqual(b.data)
+    expect((a.data as Float32Array).every((v) => v >= 0 && v <= 1)).toBe(true)
+    for (let i = 0; i < a.data.length; i++) expect(Math.abs(Number(a.data[i]) - Number(c.data[i]))).toBeLessThan(1e-4)
+  })
+
+  test("is sampled ancestrally into a PNG grid", async () => {
+    const { code } = await tweedie(
+      "sample",
+      "run",
+      "--count",
+      "4",
+      "--sampler",
+      "ddpm",
+      "--steps",
+      "5",
+      "--out",
+      "grid.png",
+    )
+    expect(code).toBe(0)
+    expect(decodePng(bytes(at("grid.png"))).channels).toBe(1)
+  })
+
+  test("is exported as ONNX with metadata and as safetensors under PyTorch's names", async () => {
+    expect((await tweedie("export", "run", "--out", "exported")).code).toBe(0)
+    const model = readModel(bytes(at("exported/model.onnx")))
+    expect(model.graph.inputs.map((i) => [i.name, i.shape])).toEqual([
+      ["x", ["batch", 1, 28, 28]],
+      ["t", ["batch"]],
+    ])
+    expect(model.metadata.get("tweedie.predict")).toBe("v")
+    const { tensors } = readSafetensors(bytes(at("exported/model.safetensors")))
+    expect(tensors.get("down_blocks.0.resnets.0.conv1.weight")?.shape).toEqual([8, 8, 3, 3])
+  })
+
+  test("resumed, it equals bit for bit one that never stopped", async () => {
+    const common = ["--steps", "6", "--sample-every", "0", "--checkpoint-every", "3", ...small]
+    expect((await tweedie("train", "--recipe", "glyphs", "--out", "whole", ...common)).code).toBe(0)
+    expect((await tweedie("train", "--recipe", "glyphs", "--out", "halves", ...common)).code).toBe(0)
+    rmSync(at("halves/checkpoints/step-6"), { recursive: true })
+    expect((await tweedie("train", "--resume", "halves")).code).toBe(0)
+    for (const file of ["model", "ema", "optimizer"]) {
+      const [a, b] = ["whole", "halves"].map((run) => bytes(at(run, `checkpoints/step-6/${file}.safetensors`)))
+      expect(Buffer.compare(a, b), file).toBe(0)
+    }
+  })
+
+  test("is described by info, as are its files", async () => {
+    expect((await tweedie("info", "run")).stdout).toMatch(/recipe +glyphs/)
+    const { stdout } = await tweedie("info", "run/model.onnx", "--json")
+    expect(JSON.parse(stdout)).toMatchObject({ kind: "onnx", opset: 18 })
+  })
+
+  test("told in JSON, writes one object a line", async () => {
+    const { stdout } = await tweedie(
+      "train",
+      "--recipe",
+      "points",
+      "--out",
+      "json",
+      "--steps",
+      "20",
+      "--json",
+      "--sample-every",
+      "0",
+    )
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((l) => JSON.parse(l))
+    expect(lines.map((l) => l.event)).toEqual(["step", "step", "done"])
+    expect(Number.isFinite(lines[1].loss)).toBe(true)
+  })
+
+  test("of points learns from a configuration file, which flags win over", async () => {
+    writeFileSync(at("options.json"), JSON.stringify({ recipe: "points", steps: 10, set: "moons", width: 16 }))
+    const { code, stdout } = await tweedie("train", "--config", "options.json", "--width", "24", "--dry-run")
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ recipe: "points", options: { steps: 10, set: "moons", width: 24 } })
+    expect(existsSync(at("runs"))).toBe(false)
+  })
+})
+
+describe("a mistake ends with one clear line and exit code 2:", () => {
+  writeFileSync(at("broken.json"), "{ not json")
+  const cases: [string, string[], RegExp][] = [
+    ["an unknown verb", ["fly"], /unknown command 'fly'/],
+    ["an unknown recipe", ["train", "--recipe", "cats"], /unknown recipe cats; there are glyphs, mnist/],
+    ["no recipe", ["train"], /which recipe\? give --recipe/],
+    ["an unknown flag", ["train", "--recipe", "glyphs", "--colour", "red"], /unknown option '--colour'/],
+    ["a negative number", ["train", "--recipe", "glyphs", "--lr", "-1"], /--lr: got -1, expected/],
+    ["no number", ["train", "--recipe", "glyphs", "--steps", "many"], /--steps: got .*, expected number/],
+    ["an unknown choice", ["train", "--recipe", "points", "--set", "cubes"], /--set: got "cubes", .*moons/],
+    ["missing data", ["train", "--recipe", "mnist", "--data-dir", "nowhere", "--out", "none"], /nowhere/],
+    [
+      "a size that cannot be halved",
+      ["train", "--recipe", "glyphs", "--multipliers", "1,2,2,2"],
+      /size 28 cannot be halved 3 times/,
+    ],
+    [
+      "groups that do not divide",
+      ["train", "--recipe", "glyphs", "--width", "12"],
+      /12 channels do not divide into 8 groups/,
+    ],
+    ["a configuration that is no JSON", ["train", "--config", "broken.json"], /broken\.json: not JSON/],
+    ["a folder that is no run", ["sample", "nowhere"], /nowhere: no run here/],
+    ["a run to resume that is none", ["train", "--resume", "nowhere"], /nowhere: no run here/],
+    [
+      "too many sampling steps",
+      ["sample", "run", "--steps", "51"],
+      /got 51 steps, expected a whole number from 1 to 50/,
+    ],
+    ["a file of no kind we know", ["info", "broken.json"], /no run folder/],
+  ]
+  test.each(cases)("%s", async (_, args, message) => {
+    const { code, stderr } = await tweedie(...args)
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/\n\s+at |node:internal/)
+    expect(code).toBe(2)
+  })
+
+  test("a run folder that is there already is not written over", async () => {
+    const { code, stderr } = await tweedie("train", "--recipe", "glyphs", "--out", "run")
+    expect(stderr).toMatch(/there is a run already/)
+    expect(code).toBe(2)
+  })
+})
