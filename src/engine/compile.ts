@@ -104,7 +104,8 @@ export function compile<A extends readonly unknown[], R>(
     const run = compiled.runs++
     const program = await ready
     const given = await execute(program, arrays, run)
-    const outputs = given.length > 0 ? given : await again(id, specs, program, arrays, run)
+    const isRefused = program.careful !== undefined && given.length === 0
+    const outputs = isRefused ? await again(id, specs, program, arrays, run) : given
     let next = 0
     return mapTree(program.result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
   }
@@ -141,7 +142,7 @@ export function compile<A extends readonly unknown[], R>(
       feeds,
       reads: Object.fromEntries([...stateInputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
       writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
-      fetches: careful === undefined ? lowered.outputs : lowered.outputs.slice(0, -1),
+      fetches: lowered.outputs,
       guard: careful === undefined ? undefined : lowered.outputs.at(-1),
     })
     return outputs
