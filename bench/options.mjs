@@ -13,6 +13,7 @@ const shared = {
   patience: { type: "string", default: "15", doc: "seconds to wait, before each turn, for others to be quiet" },
   device: { type: "string", default: "auto", doc: "lowering of our side: portable, cpu or auto" },
   torch: { type: "boolean", default: true, doc: "PyTorch beside us (--no-torch: alone)" },
+  profile: { type: "string", doc: "prefix of a profile of our step; nothing else is measured" },
   compile: { type: "boolean", default: true, doc: "torch.compile as well (--no-compile: eager only)" },
 }
 

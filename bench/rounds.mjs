@@ -7,21 +7,45 @@ import { variants } from "./torch.mjs"
 /** Share of the processors that others may use in a turn that counts. */
 const loud = 0.1
 
+/** Steps of a training loop as `ours` of {@link compare}; `profiled` runs a few and says where their profile lies. */
+export function stepper(training) {
+  const run = training[Symbol.asyncIterator]()
+  const ours = async (steps) => {
+    const times = []
+    for (let i = 0; i < steps; i++) {
+      const start = performance.now()
+      await run.next()
+      times.push(performance.now() - start)
+    }
+    return times
+  }
+  ours.close = () => training.dispose()
+  ours.profiled = async () => {
+    await ours(8)
+    console.log(await training.profile())
+    await training.dispose()
+  }
+  return ours
+}
+
 /**
  * Measures `ours(steps, begun)` and every variant of PyTorch in turn, `rounds` times; each gives milliseconds a step.
  * Ours may call `begun` when it is ready, so that what came before counts for nothing.
  * `perStep` is what a step makes of images, `operations` its nominal arithmetic, `op` the request of PyTorch's side.
+ * `model` and `settings` say what PyTorch's side builds, `names` in which variants.
  * `check(side)` compares results once the measuring is done; it returns whether they agree.
  */
-export async function compare(options, { ours, op, operations, perStep, check, close }) {
-  const { rounds, steps, patience, threads, batch, size, width, multipliers, device } = options
+export async function compare(options, { what, model, settings, names, ours, op, operations, perStep, check }) {
+  const { rounds, steps, patience, threads, device } = options
   console.log(
-    `${batch} images of ${size}x${size}, width ${width}, multipliers ${multipliers}, ${threads} threads a side, device ${device}; ` +
+    `${what}, ${threads} threads a side, device ${device}; ` +
       `${availableParallelism()} processors, load ${loadavg()[0].toFixed(1)} before we begin`,
   )
   const peaks = [await matmulPeak()]
   await ours(2)
-  const found = await variants(options, (side) => side.ask(op, { steps: 2 }))
+  const found = await variants({ ...options, names }, { model, threads, ...settings }, (side) =>
+    side.ask(op, { steps: 2 }),
+  )
   const pids = [process.pid, ...[...found.values()].map(({ side }) => side.pid)]
   /** One turn, once the processors are quiet; threads of the side before have spun out by then too. */
   const turn = async (name, turns, pid, run) => {
@@ -71,7 +95,7 @@ export async function compare(options, { ours, op, operations, perStep, check, c
   let agrees = true
   if (best !== undefined && check !== undefined) agrees = await check(best.side)
   for (const { side } of found.values()) side.close()
-  await close?.()
+  await ours.close?.()
 
   const digits = (value, n) => (value === undefined || !Number.isFinite(value) ? null : Number(value.toFixed(n)))
   const rate = (all) => (all === undefined ? undefined : (perStep * 1000) / least(all))

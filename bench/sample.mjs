@@ -28,5 +28,14 @@ export async function bench(args) {
   const operations = operationsOf(
     forward.graph({ dtype: "float32", shape: [batch, 1, size, size] }, { dtype: "int32", shape: [batch] }),
   )
-  await compare(options, { ours, op: "sample", operations, perStep: batch / 50 })
+  await compare(options, {
+    what: `${batch} images of ${size}x${size}, width ${width}, multipliers ${multipliers}`,
+    model: "unet",
+    settings: { size, batch, width, multipliers, layers },
+    names: ["plain", "channels_last", "compile"],
+    ours,
+    op: "sample",
+    operations,
+    perStep: batch / 50,
+  })
 }

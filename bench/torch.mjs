@@ -51,21 +51,12 @@ export class Torch {
 }
 
 /** The variants that work here, set up and warm; says in one line why another does not. */
-export async function variants({ torch, compile, size, batch, width, multipliers, layers, threads }, warm) {
-  const names = torch ? ["plain", "channels_last", ...(compile ? ["compile"] : [])] : []
+export async function variants({ torch, compile, names }, settings, warm) {
   const found = new Map()
-  for (const variant of names) {
-    const side = new Torch(threads)
+  for (const variant of torch ? names.filter((name) => compile || name !== "compile") : []) {
+    const side = new Torch(settings.threads)
     try {
-      const { version, parameters } = await side.ask("setup", {
-        size,
-        batch,
-        width,
-        multipliers,
-        layers,
-        threads,
-        variant,
-      })
+      const { version, parameters } = await side.ask("setup", { variant, ...settings })
       const start = performance.now()
       await warm(side)
       const seconds = ((performance.now() - start) / 1000).toFixed(1)

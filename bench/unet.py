@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from side import Side
+
 
 class Resnet(nn.Module):
     def __init__(self, inputs, outputs, embedding, groups):
@@ -123,3 +125,45 @@ class UNet(nn.Module):
             for up in block["upsamplers"]:
                 h = up.conv(F.interpolate(h, scale_factor=2.0, mode="nearest"))
         return self.conv_out(F.silu(self.conv_norm_out(h)))
+
+
+class ThisSide(Side):
+    clip = 1.0
+    average = 0.999
+    unchecked = ("to_k.bias",)  # its true gradient is 0: softmax does not see what all keys share
+
+    def network(self, size, batch, width, multipliers, layers):
+        beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+        self.alpha_bar = torch.cumprod(1 - beta, 0)
+        self.signal, self.sigma = self.alpha_bar.sqrt().float(), (1 - self.alpha_bar).sqrt().float()
+        self.x0 = (torch.rand(batch, 1, size, size) * 2 - 1).to(memory_format=self.layout)
+        return UNet(width, multipliers, layers)
+
+    def batch(self):
+        return {
+            "x0": self.x0,
+            "noise": torch.randn_like(self.x0),
+            "t": torch.randint(0, 1000, (self.x0.shape[0],)),
+        }
+
+    def loss(self, x0, noise, t):
+        xt = self.signal[t][:, None, None, None] * x0 + self.sigma[t][:, None, None, None] * noise
+        return F.mse_loss(self.call(xt.to(memory_format=self.layout), t), noise)
+
+    def sample(self, steps):
+        x = torch.randn_like(self.x0)
+        times = [round((steps - i) * 1000 / steps) - 1 for i in range(steps)] + [-1]
+        state = {"x": x, "i": 0}
+
+        def step():
+            i, x = state["i"], state["x"]
+            t, s = times[i], times[i + 1]
+            a = self.alpha_bar[t].item()
+            b = self.alpha_bar[s].item() if s >= 0 else 1.0
+            eps = self.call(x, torch.full((x.shape[0],), t))
+            x0 = ((x - (1 - a) ** 0.5 * eps) / a**0.5).clamp(-1, 1)
+            eps = (x - a**0.5 * x0) / (1 - a) ** 0.5
+            state["x"], state["i"] = b**0.5 * x0 + (1 - b) ** 0.5 * eps, i + 1
+
+        with torch.inference_mode():
+            return self.timed(steps, step)

@@ -1,7 +1,6 @@
 /** A traced function as an ordinary asynchronous one: trace, simplify, lower, load once per input spec, then run. */
 import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } from "./array.ts"
 import { chosenDevice } from "./devices/choose.ts"
-import type { Device } from "./devices/device.ts"
 import { joinUpdates } from "./devices/updates.ts"
 import type { Spec, Value } from "./graph.ts"
 import { type Lowered, lower } from "./lower.ts"
@@ -51,8 +50,8 @@ export interface Compiled<A extends readonly unknown[], R> {
 
 interface Loaded {
   readonly session: number
-  /** The device that runs what this program's guard refuses. */
-  readonly careful: Device | undefined
+  /** Whether the last output says if the others are exact enough. */
+  readonly isGuarded: boolean
   readonly graph: Graph
   readonly lowered: Lowered
   readonly result: unknown
@@ -76,58 +75,47 @@ export function compile<A extends readonly unknown[], R>(
   const key = keyOf(seed)
   const loaded = new Map<string, Promise<Loaded>>()
 
-  const load = async (specs: readonly Tree<Spec>[], given?: Device): Promise<Loaded> => {
+  const load = async (specs: readonly Tree<Spec>[], isCareful: boolean): Promise<Loaded> => {
     const { graph: traced, result } = trace(fn as never, specs, options)
-    const device = given ?? (await chosenDevice())
+    const chosen = await chosenDevice()
+    const device = (isCareful && chosen.careful) || chosen
     const adapted = device.adapt(simplify(traced, device.compositions), arrangementOf)
-    const { isGuarded, arrangements } = adapted
     const { graph, together } = joinUpdates(adapted.graph, placeOf)
-    const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), together, arrangements) })
+    const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), together, adapted.arrangements) })
     const session = sessions++
     await theRoom().load(session, writeModel(lowered.model), {
       threads: engineOptions().threads,
       ...(profile !== undefined && { profile }),
     })
-    return { session, careful: isGuarded ? device.careful : undefined, graph, lowered, result }
+    return { session, isGuarded: adapted.isGuarded, graph, lowered, result }
+  }
+
+  const programOf = (specs: readonly Tree<Spec>[], isCareful: boolean): Promise<Loaded> => {
+    const id = `${isCareful ? "careful " : ""}${JSON.stringify(specs)}`
+    let ready = loaded.get(id)
+    if (ready === undefined) {
+      ready = load(specs, isCareful)
+      loaded.set(id, ready)
+      ready.catch(() => loaded.delete(id))
+    }
+    return ready
   }
 
   const compiled = async (...inputs: readonly unknown[]): Promise<Fetch<R>> => {
     const arrays: NdArray[] = []
     const specs = inputs.map((x, i) => mapTree(x as Tree<Arrayable>, isFeed, (a) => specOf(arrays, a), `x${i}`))
-    const id = JSON.stringify(specs)
-    let ready = loaded.get(id)
-    if (ready === undefined) {
-      ready = load(specs)
-      loaded.set(id, ready)
-      ready.catch(() => loaded.delete(id))
-    }
+    const ready = programOf(specs, false)
     const run = compiled.runs++
     const program = await ready
-    const given = await execute(program, arrays, run)
-    const isRefused = program.careful !== undefined && given.length === 0
-    const outputs = isRefused ? await again(id, specs, program, arrays, run) : given
+    // Every run is judged by its own numbers alone, so one that is resumed goes the way it would have gone.
+    const outputs = (await execute(program, arrays, run)) ?? (await execute(await programOf(specs, true), arrays, run))!
     let next = 0
     return mapTree(program.result as Tree<Tensor>, isTensor, () => outputs[next++]) as Fetch<R>
   }
 
-  /** Runs what the guard of a program refused: these numbers are none that it is exact for. From now on another runs. */
-  const again = async (
-    id: string,
-    specs: readonly Tree<Spec>[],
-    refused: Loaded,
-    arrays: readonly NdArray[],
-    run: number,
-  ): Promise<NdArray[]> => {
-    if ((await loaded.get(id)) === refused) {
-      loaded.set(id, load(specs, refused.careful))
-      await theRoom().release(refused.session)
-    }
-    return execute(await loaded.get(id)!, arrays, run)
-  }
-
-  /** One run: what the program gives, or nothing where its guard refused. */
-  const execute = async (program: Loaded, arrays: readonly NdArray[], run: number): Promise<NdArray[]> => {
-    const { session, graph, lowered, careful } = program
+  /** One run; nothing is given or written where the program's guard refuses the numbers. */
+  const execute = async (program: Loaded, arrays: readonly NdArray[], run: number): Promise<NdArray[] | undefined> => {
+    const { session, graph, lowered, isGuarded } = program
     const feeds: Record<string, NdArray> = {}
     for (const [i, name] of lowered.inputs.entries()) feeds[name] = arrays[i]
     for (const [i, leaf] of randomsOf(graph).entries())
@@ -137,15 +125,14 @@ export function compile<A extends readonly unknown[], R>(
     const bufferOf = (name: string): number => packs.find((p) => p.name === name)!.buffer
     // Noted before the run, which is in order with all other calls: whoever reads now waits for it.
     for (const layout of stateOutputs.keys()) written(layout)
-    const outputs = await theRoom().run({
+    return theRoom().run({
       session,
       feeds,
       reads: Object.fromEntries([...stateInputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
       writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
       fetches: lowered.outputs,
-      guard: careful === undefined ? undefined : lowered.outputs.at(-1),
+      guard: isGuarded ? lowered.outputs.at(-1) : undefined,
     })
-    return outputs
   }
   compiled.runs = 0
   compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, options).graph)

@@ -195,7 +195,7 @@ async function runFile(bytes: Uint8Array, feeds: readonly NdArray[]): Promise<Nd
     fetches: graph.outputs.map((v) => v.name),
   })
   await room.release(0)
-  return outputs
+  return outputs!
 }
 
 function expectClose(actual: NdArray, expected: NdArray): void {

@@ -7,15 +7,22 @@ import { constant, Tensor } from "./tensor.ts"
 export const differentiate: Differentiate = (outputs, seeds, wrt) => {
   const order = topological(outputs.map((t) => t.value))
   const needed = dependents(order, new Set(wrt.map((t) => t.value)))
-  const grads = new Map<Value, Tensor>()
+  const parts = new Map<Value, Tensor[]>()
   const accumulate = (value: Value, g: Tensor): void => {
-    const before = grads.get(value)
-    grads.set(value, before === undefined ? g : before.add(g))
+    const before = parts.get(value)
+    if (before === undefined) parts.set(value, [g])
+    else before.push(g)
+  }
+  const total = (value: Value): Tensor | null => {
+    const all = parts.get(value)
+    if (all === undefined) return null
+    if (all.length > 1) parts.set(value, [added(all)])
+    return parts.get(value)![0]
   }
   for (const [i, t] of outputs.entries()) if (seeds[i] !== null) accumulate(t.value, seeds[i]!)
   for (const node of order.reverse()) {
     if (node.op.leaf !== undefined || !needed.has(node)) continue
-    const own = node.outputs.map((v) => grads.get(v) ?? null)
+    const own = node.outputs.map(total)
     if (own.every((g) => g === null)) continue
     const inputGrads = node.op.grad({
       grads: own,
@@ -28,7 +35,14 @@ export const differentiate: Differentiate = (outputs, seeds, wrt) => {
       if (g !== null && needed.has(node.inputs[i].node)) accumulate(node.inputs[i], g)
     }
   }
-  return wrt.map((t) => grads.get(t.value) ?? null)
+  return wrt.map((t) => total(t.value))
+}
+
+/** The sum of what a value owes to each of its uses. */
+function added(all: readonly Tensor[]): Tensor {
+  const { op } = all[0].value.node
+  const better = all.every((t) => t.value.node.op === op) ? op.sum?.(all) : undefined
+  return better ?? all.reduce((a, b) => a.add(b))
 }
 
 /** Nodes on a path from the values asked about: all others need no gradient. */

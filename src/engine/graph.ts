@@ -128,6 +128,8 @@ export interface Op<A extends object = object> {
   expand?(inputs: readonly Tensor[], attrs: A): readonly Tensor[]
   /** A simpler value equal to the node's only output, where its record knows one. */
   simplify?(node: Node<A>): Value | undefined
+  /** The sum of several results of this op, where there is a better way than to add them up. */
+  sum?(results: readonly Tensor[]): Tensor | undefined
 }
 
 /** A primitive of one output, which is nearly all of them. */
@@ -139,6 +141,7 @@ export interface Primitive<A extends object> {
   onnx(emit: Emitter, inputs: readonly string[], node: Node<A>): string
   host(inputs: readonly Float64Array[], node: Node<A>): Float64Array
   simplify?(node: Node<A>): Value | undefined
+  sum?(results: readonly Tensor[]): Tensor | undefined
 }
 
 /** The op record of a primitive of one output. */
@@ -151,6 +154,7 @@ export function primitive<A extends object>(p: Primitive<A>): Op<A> {
     onnx: (emit, inputs, node) => [p.onnx(emit, inputs, node)],
     host: (inputs, node) => [p.host(inputs, node)],
     ...(p.simplify && { simplify: p.simplify }),
+    ...(p.sum && { sum: p.sum }),
   }
 }
 

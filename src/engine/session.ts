@@ -26,8 +26,8 @@ export interface RunRequest {
 /** What a program needs of the place where it runs, here or in a worker. */
 export interface Room {
   load(session: number, bytes: Uint8Array, options: SessionOptions): Promise<void>
-  /** Outputs in the order of `fetches`; none at all where the guard refused. */
-  run(request: RunRequest): Promise<NdArray[]>
+  /** Outputs in the order of `fetches`; undefined where the guard refused. */
+  run(request: RunRequest): Promise<NdArray[] | undefined>
   release(session: number): Promise<void>
   /** Ends profiling and tells the name of the file it wrote. */
   profile(session: number): Promise<string>
@@ -70,13 +70,13 @@ export class LocalRoom implements Room {
     })
   }
 
-  run({ session, feeds, reads, writes, fetches, guard }: RunRequest): Promise<NdArray[]> {
+  run({ session, feeds, reads, writes, fetches, guard }: RunRequest): Promise<NdArray[] | undefined> {
     return this.#next(async () => {
       const inputs: Record<string, ort.Tensor> = {}
       for (const [name, value] of Object.entries(feeds)) inputs[name] = toOrt(value)
       for (const [name, buffer] of Object.entries(reads)) inputs[name] = this.#buffers.get(buffer)!
       const results = await this.#session(session).run(inputs, [...fetches, ...Object.keys(writes)])
-      if (guard !== undefined && Number(results[guard].data[0]) > 0) return []
+      if (guard !== undefined && Number(results[guard].data[0]) > 0) return undefined
       for (const [name, buffer] of Object.entries(writes)) this.#buffers.set(buffer, results[name])
       return fetches.map((name) => fromOrt(results[name]))
     })

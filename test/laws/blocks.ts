@@ -1,6 +1,6 @@
 /** Cases for devices: ops at sizes that fill whole blocks, miss them, or fill them in part. */
 import { type NdArray, sizeOf } from "../../src/engine/array.ts"
-import { silu } from "../../src/engine/fused/activation.ts"
+import { gelu, silu } from "../../src/engine/fused/activation.ts"
 import { attention, linear } from "../../src/engine/fused/attention.ts"
 import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normalize.ts"
 import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/pool.ts"
@@ -381,6 +381,46 @@ row(
     const y = conv2d(x, w, null, { padding: 1 })
     return blockSum(upsample(blockSum(y), 4), 2).add(upsample(y, 3).square().sum())
   },
+)
+
+row(
+  "sums of rows, and of rows of rows",
+  [
+    [40, 24],
+    [3, 7, 32],
+  ],
+  (x, y) =>
+    x
+      .square()
+      .sum({ axes: 0 })
+      .sum()
+      .add(
+        y
+          .square()
+          .sum({ axes: [0, 1], keepDims: true })
+          .exp()
+          .mean(),
+      ),
+)
+row("layer normalisation of many rows", [[3, 9, 32], [32], [32]], (x, weight, bias) =>
+  layerNorm(x, 1, { weight, bias }),
+)
+row(
+  "layer normalisation over two axes",
+  [
+    [20, 4, 8],
+    [4, 8],
+    [4, 8],
+  ],
+  (x, weight, bias) => layerNorm(x, 2, { weight, bias }),
+)
+row(
+  "GELU of images",
+  [
+    [2, 16, 4, 5],
+    [16, 16, 3, 3],
+  ],
+  (x, w) => gelu(conv2d(x, w, null, { padding: 1 })),
 )
 
 export const blockCases: readonly BlockCase[] = cases

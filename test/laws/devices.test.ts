@@ -4,8 +4,9 @@ import { type NdArray, sizeOf, toNumbers } from "../../src/engine/array.ts"
 import { compile } from "../../src/engine/compile.ts"
 import { evaluate } from "../../src/engine/evaluate.ts"
 import { groupNorm } from "../../src/engine/fused/normalize.ts"
-import { differentiate } from "../../src/engine/grad.ts"
-import { floats } from "../../src/engine/graph.ts"
+import { differentiate, gradients } from "../../src/engine/grad.ts"
+import { floats, topological } from "../../src/engine/graph.ts"
+import { gather } from "../../src/engine/ops/gather.ts"
 import { Generator } from "../../src/engine/random.ts"
 import { configure } from "../../src/engine/runtime.ts"
 import { constant, placeholder, type Tensor } from "../../src/engine/tensor.ts"
@@ -111,4 +112,35 @@ test.each([10, 100, 1000])("group normalisation is exact where the mean is %i ti
     const inputs: NdArray[] = [{ dtype: "float32", shape, data: x }]
     await expectAgreement((t) => groupNorm(t, 4), inputs, 1)
   }
+})
+
+test.each(["cpu", "portable"] as const)(
+  "rows of one index are all added up by several threads at once (%s)",
+  async (device) => {
+    configure({ device, threads: 2 })
+    const [count, width, draws] = [50, 64, 20_000]
+    const random = new Generator(7)
+    const indices: NdArray = {
+      dtype: "int32",
+      shape: [draws],
+      data: Int32Array.from({ length: draws }, () => random.integer(count)),
+    }
+    const table: NdArray = { dtype: "float32", shape: [count, width], data: new Float32Array(count * width).fill(1) }
+    const run = compile((t: Tensor, i: Tensor) => gradients(gather(t, i).sum(), [t])[0])
+    const expected = new Float32Array(count)
+    for (const i of indices.data) expected[Number(i)]++
+    for (let k = 0; k < 5; k++) {
+      const { data } = await run(table, indices)
+      expect(Float32Array.from({ length: count }, (_, i) => Number(data[i * width + (i % width)]))).toEqual(expected)
+    }
+    await run.dispose()
+  },
+)
+
+test("the gradient of a split is laid side by side, with no zeros to add", () => {
+  const x = placeholder("x", { dtype: "float32", shape: [2, 12] })
+  const [a, b, c] = x.split([3, 4, 5], 1)
+  const [g] = gradients(b.exp().sum().add(c.square().sum()).add(a.log().sum()), [x])
+  expect(topological([g.value]).map((n) => n.op.name)).toContain("concat")
+  expect(topological([g.value]).map((n) => n.op.name)).not.toContain("unslice")
 })

@@ -354,7 +354,7 @@ async function expected(bytes: Uint8Array, feeds: Record<string, NdArray>, outpu
   const session = sessions++
   await room.load(session, bytes, { threads: 1 })
   const fetches = Array.from({ length: outputs }, (_, i) => `y${i}`)
-  const results = await room.run({ session, feeds, reads: {}, writes: {}, fetches })
+  const results = (await room.run({ session, feeds, reads: {}, writes: {}, fetches }))!
   await room.release(session)
   return results
 }

@@ -55,7 +55,7 @@ export const sub: (a: Operand, b: Operand) => Tensor = binary(
   "Sub",
   "a - b",
   (a, b) => a - b,
-  (g) => [g, g.neg()],
+  (g, _, b) => [g, g.sumTo(b.shape).neg()],
   {
     simplify: neutral(0, false),
   },
@@ -75,7 +75,8 @@ export const div: (a: Operand, b: Operand) => Tensor = binary(
   "Div",
   "a / b",
   (a, b) => a / b,
-  (g, a, b) => [g.div(b), g.mul(a).div(b.mul(b)).neg()],
+  // Reduced to the shape of the divisor before the rest is done.
+  (g, _, b, y) => [g.div(b), g.mul(y).sumTo(b.shape).div(b).neg()],
   { simplify: neutral(1, false) },
 )
 

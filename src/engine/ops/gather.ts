@@ -83,9 +83,14 @@ const scatterOp: Op<Into> = primitive<Into>({
     const after = shape.slice(axis + 1).map((_, i) => axis + rank + i)
     const front = axis === 0 ? g : emit.node("Transpose", [g], { perm: [...picked, ...before, ...after] })
     const order = [axis, ...before, ...shape.slice(axis + 1).map((_, i) => axis + 1 + i)]
-    const zeros = zerosLike(emit, { dtype, shape: order.map((i) => shape[i]) })
-    const rows = emit.node("Unsqueeze", [emit.node("Cast", [indices], { to: 7 }), emit.ints([rank])])
-    const y = emit.node("ScatterND", [zeros, rows, front], { reduction: "add" })
+    const sizes = order.map((i) => shape[i])
+    const count = sizeOf(node.inputs[1].spec.shape)
+    const width = sizeOf(sizes.slice(1))
+    // ScatterND would take whole rows, but adds rows of one index in several threads at once and loses some.
+    const rows = emit.node("Expand", [emit.reshape(indices, [count, 1]), emit.ints([count, width])])
+    const zeros = zerosLike(emit, { dtype, shape: [sizes[0], width] })
+    const added = emit.node("ScatterElements", [zeros, rows, emit.reshape(front, [count, width])], { reduction: "add" })
+    const y = emit.reshape(added, sizes)
     return axis === 0 ? y : emit.node("Transpose", [y], { perm: shape.map((_, i) => order.indexOf(i)) })
   },
   host: ([g, indices], node) => {

@@ -15,7 +15,6 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { slice } from "./slice.ts"
 
 interface Shaped {
   readonly shape: readonly number[]
@@ -153,18 +152,11 @@ const concatOp = primitive<{ readonly axis: number }>({
     }
     return { dtype, shape }
   },
-  grad: (g, inputs, _, { axis }) => {
-    let start = 0
-    return inputs.map((x) => {
-      const end = start + x.shape[axis]
-      const part = slice(
-        g,
-        g.shape.map((_, i) => (i === axis ? [start, end] : null)),
-      )
-      start = end
-      return part
-    })
-  },
+  grad: (g, inputs, _, { axis }) =>
+    g.split(
+      inputs.map((x) => x.shape[axis]),
+      axis,
+    ),
   onnx: (emit, inputs, node) => emit.node("Concat", inputs, { axis: node.attrs.axis }),
   host: (inputs, node) => {
     const { axis } = node.attrs

@@ -1,6 +1,6 @@
 /** Ops that take parts of axes or add to their ends: slice and its transpose, pad; flips and splits made of them. */
 import { sizeOf } from "../array.ts"
-import { apply, type Importer, type ImportSite, type Op, primitive } from "../graph.ts"
+import { apply, type Importer, type ImportSite, type Node, type Op, primitive } from "../graph.ts"
 import {
   formatShape,
   formatSize,
@@ -13,6 +13,7 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { concat } from "./movement.ts"
 
 interface Shaped {
   readonly shape: readonly number[]
@@ -176,7 +177,29 @@ const unsliceOp = primitive<Ranges & Shaped>({
     )
     return out
   },
+  sum: sideBySide,
 })
+
+/** Parts that lie side by side along one axis and fill it need no zeros around them. */
+function sideBySide(parts: readonly Tensor[]): Tensor | undefined {
+  const nodes = parts.map((t) => t.value.node as Node<Ranges & Shaped>)
+  const { shape } = nodes[0].attrs
+  const small = (node: Node): readonly number[] => node.inputs[0].spec.shape
+  const axes = shape.map((_, i) => i).filter((i) => nodes.some((n) => small(n)[i] !== shape[i]))
+  if (axes.length !== 1 || nodes.some(({ attrs }) => attrs.steps.some((s) => s !== 1))) return undefined
+  const [axis] = axes
+  const sorted = nodes.toSorted((a, b) => a.attrs.starts[axis] - b.attrs.starts[axis])
+  let at = 0
+  for (const node of sorted) {
+    if (node.attrs.starts[axis] !== at) return undefined
+    at += small(node)[axis]
+  }
+  if (at !== shape[axis]) return undefined
+  return concat(
+    sorted.map((n) => parts[0].derive(n.inputs[0])),
+    axis,
+  )
+}
 
 function unslice(x: Tensor, shape: readonly number[], { starts, ends, steps }: Ranges): Tensor {
   return apply(unsliceOp, [x], { starts, ends, steps, shape })

@@ -1,6 +1,6 @@
 /** Activations that the runtime computes in one pass, and their slopes. */
 import { apply, type Op, primitive } from "../../graph.ts"
-import { sigmoid } from "../../ops/elementwise.ts"
+import { elementwiseOps, erf, sigmoid } from "../../ops/elementwise.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { alike } from "./blind.ts"
@@ -10,6 +10,8 @@ import { type Affine, affine } from "./norm.ts"
 
 /** Operators that ONNX Runtime adds to the standard ones. */
 export const extraDomain = "com.microsoft"
+
+const erfOp = elementwiseOps.find((op) => op.name === "erf")!
 
 /** SiLU in one pass. */
 export const silu: Op<object> = primitive<object>({
@@ -45,10 +47,38 @@ const backward: Composition = ([x, g]) => {
   return [joined(grads)]
 }
 
+const gelu: Op<object> = primitive<object>({
+  name: "cpu.gelu",
+  doc: "x * Phi(x)",
+  spec: ([x]) => x,
+  grad: () => [],
+  onnx: (emit, [x]) => emit.node("Gelu", [x], {}, extraDomain),
+  host: ([x], node) => {
+    const { inputs } = node
+    const [phi] = erfOp.host([x.map((v) => v * Math.SQRT1_2)], { ...node, op: erfOp, inputs, attrs: {} })
+    return x.map((v, i) => (v * (1 + phi[i])) / 2)
+  },
+})
+
+const geluForward: Composition = ([x]) => (x.dtype === "float32" ? [apply(gelu, [x], {})] : undefined)
+
+/** The slope is Phi(x) + x phi(x): with u = x / sqrt(2), (1 + erf(u)) / 2 + u exp(-u^2) / sqrt(pi). */
+const geluBackward: Composition = ([x, g]) => {
+  if (x.dtype !== "float32") return undefined
+  const u = x.mul(Math.SQRT1_2)
+  const bell = x
+    .like(-Math.log(Math.PI) / 2)
+    .sub(u.square())
+    .exp()
+  return [erf(u).mul(0.5).add(u.mul(bell)).add(0.5).mul(g)]
+}
+
 /** Compositions of activations. */
 export const activationCompositions: ReadonlyMap<string, Composition> = new Map<string, Composition>([
   ["silu", forward],
   ["silu.grad", backward],
+  ["gelu", geluForward],
+  ["gelu.grad", geluBackward],
 ])
 
 /** Rules of the ops of this file. */

@@ -13,6 +13,7 @@ import { withGuard } from "./guard.ts"
 import { place, type Rule } from "./layout.ts"
 import { linearCompositions } from "./linear.ts"
 import { normCompositions, normRules } from "./norm.ts"
+import { rowCompositions } from "./rows.ts"
 import { spreadRules } from "./spread.ts"
 import { foldSums } from "./sum.ts"
 import { upsampleCompositions, upsampleRules } from "./upsample.ts"
@@ -45,6 +46,7 @@ export function cpu(block: number, isCareful = false): Device {
     ...linearCompositions,
     ...normCompositions(isCareful),
     ...activationCompositions,
+    ...rowCompositions,
   ])
   return {
     name: "cpu",

@@ -28,7 +28,7 @@ async function once(
   const id = session--
   await theRoom().load(id, writeModel(model), { threads: 1 })
   try {
-    return await theRoom().run({ session: id, feeds, reads: {}, writes: {}, fetches })
+    return (await theRoom().run({ session: id, feeds, reads: {}, writes: {}, fetches }))!
   } finally {
     await theRoom().release(id)
   }
