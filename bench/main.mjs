@@ -4,6 +4,7 @@ import { access } from "node:fs/promises"
 const benches = {
   "train-step": "one training step of the U-Net: forward, gradient, clipping, AdamW, averaging",
   sample: "one step of DDIM through the U-Net",
+  ops: "single ops and their gradients",
   mlp: "one training step of a small variational autoencoder of linear layers",
   transformer: "one training step of a causal transformer",
 }
