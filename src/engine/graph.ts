@@ -124,6 +124,8 @@ export interface Op<A extends object = object> {
   onnx(emit: Emitter, inputs: readonly string[], node: Node<A>): readonly string[]
   /** Plain float64 evaluation: the reference that every other form is tested against. */
   host(inputs: readonly Float64Array[], node: Node<A>): readonly Float64Array[]
+  /** Whether its only input gives the same result wherever it is broadcast to this op's shape instead. */
+  readonly repeats?: true
   /** A fused op is a name for this composition; its shape, gradient, lowering and value all come from it. */
   expand?(inputs: readonly Tensor[], attrs: A): readonly Tensor[]
   /** A simpler value equal to the node's only output, where its record knows one. */
@@ -140,6 +142,7 @@ export interface Primitive<A extends object> {
   grad(g: Tensor, inputs: readonly Tensor[], output: Tensor, attrs: A): readonly (Tensor | null)[]
   onnx(emit: Emitter, inputs: readonly string[], node: Node<A>): string
   host(inputs: readonly Float64Array[], node: Node<A>): Float64Array
+  readonly repeats?: true
   simplify?(node: Node<A>): Value | undefined
   sum?(results: readonly Tensor[]): Tensor | undefined
 }
@@ -153,6 +156,7 @@ export function primitive<A extends object>(p: Primitive<A>): Op<A> {
     grad: (site) => (site.grads[0] === null ? [] : p.grad(site.grads[0]!, site.inputs, site.outputs[0], site.attrs)),
     onnx: (emit, inputs, node) => [p.onnx(emit, inputs, node)],
     host: (inputs, node) => [p.host(inputs, node)],
+    ...(p.repeats && { repeats: p.repeats }),
     ...(p.simplify && { simplify: p.simplify }),
     ...(p.sum && { sum: p.sum }),
   }

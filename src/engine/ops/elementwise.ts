@@ -230,7 +230,7 @@ export const relu: (x: Tensor) => Tensor = unary(
   "Relu",
   "max(x, 0)",
   (x) => Math.max(x, 0),
-  (g, x) => g.mul(greater(x, 0).cast(x.dtype)),
+  (g, x) => where(greater(x, 0), g, 0),
 )
 
 // Rounding: piecewise constant, so no gradient

@@ -106,6 +106,7 @@ export function transpose(x: Tensor, axes?: readonly number[]): Tensor {
 
 const broadcastOp = primitive<Shaped>({
   name: "broadcastTo",
+  repeats: true,
   doc: "elements repeated along axes of size 1",
   spec: ([x], { shape }) => {
     if (!sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape)) {

@@ -7,6 +7,7 @@ import {
   floats,
   type Importer,
   type ImportSite,
+  makeNode,
   type Node,
   numbers,
   type Op,
@@ -115,7 +116,10 @@ export function family(): Family {
         const out = zipHost(a, b, node, host)
         return node.outputs[0].spec.dtype.startsWith("int") ? out.map(Math.trunc) : out
       },
-      ...(options.simplify && { simplify: options.simplify }),
+      simplify: (node) => {
+        const lean = withoutRepeats(node)
+        return options.simplify?.(lean) ?? (lean === node ? undefined : lean.outputs[0])
+      },
     })
     ops.push(op)
     const call = (a: Tensor, b: Tensor): Tensor => apply(op, [a, b], none)
@@ -125,6 +129,17 @@ export function family(): Family {
   }
 
   return { unary, binary, ops, importers }
+}
+
+/** The node without repetitions of an operand that the op makes itself, since the other has the full shape. */
+function withoutRepeats(node: Node<None>): Node<None> {
+  const { shape } = node.outputs[0].spec
+  const inputs = [...node.inputs]
+  for (const [i, v] of inputs.entries()) {
+    if (v.node.op.repeats !== true || !sameShape(inputs[1 - i].spec.shape, shape)) continue
+    inputs[i] = v.node.inputs[0]
+  }
+  return inputs.every((v, i) => v === node.inputs[i]) ? node : makeNode(node.op, inputs, node.attrs)
 }
 
 function zipHost(a: Float64Array, b: Float64Array, node: Node, f: (a: number, b: number) => number): Float64Array {

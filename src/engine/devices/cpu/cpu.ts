@@ -13,6 +13,7 @@ import { withGuard } from "./guard.ts"
 import { place, type Rule } from "./layout.ts"
 import { linearCompositions } from "./linear.ts"
 import { normCompositions, normRules } from "./norm.ts"
+import { poolCompositions, poolRules } from "./pool.ts"
 import { rowCompositions } from "./rows.ts"
 import { spreadRules } from "./spread.ts"
 import { foldSums } from "./sum.ts"
@@ -26,6 +27,7 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ...upsampleRules,
   ...normRules,
   ...activationRules,
+  ...poolRules,
 ])
 
 function arrangement(blocks: Blocks, block: number): Arrangement {
@@ -47,6 +49,7 @@ export function cpu(block: number, isCareful = false): Device {
     ...normCompositions(isCareful),
     ...activationCompositions,
     ...rowCompositions,
+    ...poolCompositions,
   ])
   return {
     name: "cpu",
