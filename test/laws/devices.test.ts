@@ -96,7 +96,9 @@ describe("ops on whole blocks agree, with their first and second gradients", () 
 })
 
 describe("random networks agree, with their first and second gradients", () => {
-  test.each(Array.from({ length: 25 }, (_, seed) => seed))("network %i", (seed) => {
+  // TWEEDIE_NETWORKS=200 tries more of them.
+  const count = Number(process.env["TWEEDIE_NETWORKS"] ?? 25)
+  test.each(Array.from({ length: count }, (_, seed) => seed))("network %i", (seed) => {
     const { fn, inputs } = randomNetwork(seed)
     return expectAgreement(fn, inputs, 2)
   })

@@ -3,6 +3,7 @@ import type { Composition } from "../../simplify.ts"
 import type { Arrangement } from "../../state.ts"
 import type { Device } from "../device.ts"
 import { activationCompositions, activationRules } from "./activation.ts"
+import { batchNormCompositions } from "./batchnorm.ts"
 import { blindRules } from "./blind.ts"
 import { type Blocks, intoBlocks, outOfBlocks } from "./blocks.ts"
 import { concatCompositions } from "./concat.ts"
@@ -48,6 +49,7 @@ export function cpu(block: number, isCareful = false): Device {
     ...linearCompositions,
     ...normCompositions(isCareful),
     ...activationCompositions,
+    ...batchNormCompositions,
     ...rowCompositions,
     ...poolCompositions,
   ])

@@ -122,7 +122,8 @@ const dotRule: Rule = (node) => {
   }
 }
 
-const overPixels = { axes: [2, 3] }
+/** Reductions over the pixels of each channel. */
+export const overPixels: { readonly axes: readonly number[] } = { axes: [2, 3] }
 
 /** An image without its own mean, and what of its mean was left by rounding. */
 interface Centred {
