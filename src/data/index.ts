@@ -13,6 +13,15 @@ export {
   subset,
   take,
 } from "./dataset.ts"
+export {
+  type CrossValidation,
+  crossValidate,
+  type Fold,
+  type FoldOptions,
+  kFold,
+  leaveOneOut,
+  stratifiedKFold,
+} from "./folds.ts"
 export { glyphs } from "./glyphs.ts"
 export { type Idx, type IdxOptions, readIdx, writeIdx } from "./idx.ts"
 export { type ImageBytes, images } from "./images.ts"
