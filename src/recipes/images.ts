@@ -97,7 +97,7 @@ export const glyphs: Recipe = imageRecipe({
   name: "glyphs",
   doc: "digits drawn by a program: needs no files, takes a few minutes",
   shape: [1, 28, 28],
-  defaults: { steps: 2500, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
+  defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
   data: ({ seed }) => Promise.resolve(glyphData({ seed })),
 })
 
