@@ -8,7 +8,7 @@ import { real } from "../linalg/matrix.ts"
 import { matmul } from "../linalg/product.ts"
 import { nullSpace } from "../linalg/subspace.ts"
 import { type Arrays, program, systemOf } from "./program.ts"
-import { newtonRoot } from "./system.ts"
+import { newtonSteps } from "./system.ts"
 
 /** Options of {@link stationary}. */
 export interface StationaryOptions {
@@ -71,10 +71,12 @@ export function stationary<T>(
     return gradients(lagrangian, [both])[0]
   }
   const kkt = systemOf("stationary", slope, castArray(array("float64", [n + m], first), layout.dtype))
-  const steps = newtonRoot(kkt, first, { tolerance, maxSteps, damped: true })
+  const located = { system: kkt, flat: first, unpack: (flat: Float64Array) => flat }
+  const steps = newtonSteps("stationary", located, { tolerance, maxSteps, damped: true })
   let next = steps.next()
   while (next.done !== true) next = steps.next()
-  const { x: both, residual, step, isConverged } = next.value
+  const { residual, step, isConverged } = next.value
+  const both = next.value.x as Float64Array
   const x = both.slice(0, n)
   const matrix = kkt.jacobian(both)
   const hessian = new Float64Array(n * n)

@@ -98,11 +98,11 @@ test("systems are solved by Newton's method, with damping from farther off", () 
     { a: 0, b: 0 },
   )
   expect([tree.x.a.data[0], tree.x.b.data[0]]).toEqual([2, 1])
-  expect(() => solveSystem((x: Tensor) => x.sum(), [1, 2])).toThrow("newtonRoot: 1 equations of 2 unknowns")
+  expect(() => solveSystem((x: Tensor) => x.sum(), [1, 2])).toThrow("solveSystem: 1 equations of 2 unknowns")
   expect(() => solveSystem((x: Tensor) => x.sum().add(x.mul(0)).sub(1), [1, 2])).toThrow(
-    "the Jacobian is singular at [1, 2]",
+    "solveSystem: the Jacobian is singular at [1, 2]",
   )
-  expect(() => solveSystem((x: Tensor) => x.log(), -1)).toThrow("not finite")
+  expect(() => solveSystem((x: Tensor) => x.log(), -1)).toThrow("solveSystem: the function is not finite")
 })
 
 test("a curve is fitted to SciPy's parameters by Levenberg and Marquardt's method, exact data by Gauss and Newton's", () => {
@@ -176,7 +176,7 @@ test("several constraints have a multiplier each, and saddles and lone points ar
       (x: Tensor) => concat([x.sum().reshape([1]).sub(1), x.sum().reshape([1]).sub(1)]),
       [0, 0],
     ),
-  ).toThrow("Jacobian is singular")
+  ).toThrow("stationary: the Jacobian is singular")
   expect(() =>
     stationary(
       (x: Tensor) => x.square().sum(),

@@ -35,11 +35,18 @@ export interface SystemRoot<X = Float64Array> extends SystemStep<X> {
 }
 
 /** A system, its start as a vector, and the way back to what the user gave. */
+export interface Located {
+  readonly system: System
+  readonly flat: Float64Array
+  readonly unpack: (flat: Float64Array) => unknown
+}
+
+/** What a problem and its start are, told apart. */
 export function systemAt<T>(
   where: string,
   problem: System | ((x: T) => Tensor),
   start: ArrayLike<number> | Feed<T>,
-): { readonly system: System; readonly flat: Float64Array; readonly unpack: (flat: Float64Array) => unknown } {
+): Located {
   if (typeof problem !== "function")
     return { system: problem, flat: Float64Array.from(start as ArrayLike<number>), unpack: (flat) => flat }
   const system = systemOf(where, problem, start as Feed<T>)
@@ -76,23 +83,31 @@ export function newtonRoot<T>(
   start: Feed<T>,
   options?: SystemOptions,
 ): Generator<SystemStep<Arrays<T>>, SystemRoot<Arrays<T>>>
-export function* newtonRoot<T>(
+export function newtonRoot<T>(
   problem: System | ((x: T) => Tensor),
   start: ArrayLike<number> | Feed<T>,
-  { tolerance = 1e-12, maxSteps = 100, damped = false }: SystemOptions = {},
+  options: SystemOptions = {},
 ): Generator<SystemStep<unknown>, SystemRoot<unknown>> {
-  const { system, flat, unpack } = systemAt("newtonRoot", problem, start)
+  return newtonSteps("newtonRoot", systemAt("newtonRoot", problem, start), options)
+}
+
+/** {@link newtonRoot} for whoever calls it, by whose name errors go. */
+export function* newtonSteps(
+  where: string,
+  { system, flat, unpack }: Located,
+  { tolerance = 1e-12, maxSteps = 100, damped = false }: SystemOptions,
+): Generator<SystemStep<unknown>, SystemRoot<unknown>> {
   const n = flat.length
   let x = flat
-  let { value, residual } = valueAt("newtonRoot", system, x)
+  let { value, residual } = valueAt(where, system, x)
   if (value.length !== n)
     throw new RangeError(
-      `newtonRoot: ${value.length} equations of ${n} unknowns, expected as many (leastSquares takes more)`,
+      `${where}: ${value.length} equations of ${n} unknowns, expected as many (leastSquares takes more)`,
     )
   let record = { step: 0, x: unpack(x), value, residual, rate: 0 }
   yield record
   while (residual > tolerance && record.step < maxSteps) {
-    const direction = times(-1, stepOf(system.jacobian(x), value, x))
+    const direction = times(-1, stepOf(where, system.jacobian(x), value, x))
     let rate = 1
     let next = along(x, rate, direction)
     if (damped) {
@@ -110,21 +125,21 @@ export function* newtonRoot<T>(
     // The step is below the last digit of x: this is as near as numbers come.
     if (next.every((v, i) => v === x[i])) break
     x = next
-    ;({ value, residual } = valueAt("newtonRoot", system, x))
+    ;({ value, residual } = valueAt(where, system, x))
     record = { step: record.step + 1, x: unpack(x), value, residual, rate }
     yield record
   }
   return { ...record, isConverged: residual <= tolerance }
 }
 
-function stepOf(jacobian: Float64Array, value: Float64Array, x: Float64Array): Float64Array {
+function stepOf(where: string, jacobian: Float64Array, value: Float64Array, x: Float64Array): Float64Array {
   const n = x.length
   try {
     return solve(real([n, n], jacobian), real([n], value)).data
   } catch (cause) {
     if (!(cause instanceof LinAlgError)) throw cause
     throw new LinAlgError(
-      `newtonRoot: the Jacobian is singular at [${x.slice(0, 4).join(", ")}${n > 4 ? ", ..." : ""}], so there is no step (start elsewhere)`,
+      `${where}: the Jacobian is singular at [${x.slice(0, 4).join(", ")}${n > 4 ? ", ..." : ""}], so there is no step (start elsewhere)`,
       { cause },
     )
   }
@@ -146,7 +161,7 @@ export function solveSystem<T>(
   start: ArrayLike<number> | Feed<T>,
   options: SystemOptions = {},
 ): SystemRoot<unknown> {
-  const steps = newtonRoot(problem as (x: T) => Tensor, start as Feed<T>, options)
+  const steps = newtonSteps("solveSystem", systemAt("solveSystem", problem, start), options)
   let next = steps.next()
   while (next.done !== true) next = steps.next()
   return next.value
