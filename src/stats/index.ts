@@ -25,8 +25,10 @@ export {
   sum,
   variance,
 } from "./descriptive.ts"
+export { jsMonteCarlo, klMonteCarlo, type Multivariate, type Scalar } from "./divergence.ts"
 export { type ExpectationOptions, expectation } from "./expectation.ts"
-export { crossEntropy, entropy, klDivergence } from "./information.ts"
+export { fitGaussian, frechetDistance, type Gaussian, klGaussian, mahalanobis } from "./gaussian.ts"
+export { crossEntropy, entropy, jsDivergence, klDivergence } from "./information.ts"
 export {
   type IntervalOptions,
   meanInterval,
@@ -90,6 +92,7 @@ export {
   type MaximumLikelihoodOptions,
   maximumLikelihood,
 } from "./likelihood.ts"
+export { type Kernel, type MmdOptions, type MmdTest, type MmdTestOptions, mmd, mmdTest } from "./mmd.ts"
 export { type Estimate, type MonteCarloOptions, monteCarlo } from "./monte-carlo.ts"
 export { type Integral, type IntegrateOptions, integrate } from "./quadrature.ts"
 export { digamma, polygamma, trigamma } from "./special/digamma.ts"
