@@ -64,8 +64,7 @@ export class MixtureNetwork implements Network {
     const count = this.mixture.length
     const list = (shape: readonly number[], of: (c: Component) => number | readonly number[]): Tensor =>
       constant(fromNumbers("float32", shape, this.mixture.flatMap(of)))
-    const table = (f: (t: number) => number): Tensor => this.process.at(f, t.add(1), 2)
-    const [signal, sigma] = [table((i) => this.process.signal(i)), table((i) => this.process.sigma(i))]
+    const [signal, sigma] = this.process.scales(t.add(1), 2)
     const means = list([1, count, dims], (c) => c.mean)
     const stds = list([1, count], (c) => c.std)
     const weights = list([1, count], (c) => c.weight)
