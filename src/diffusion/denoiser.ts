@@ -231,9 +231,7 @@ export class Prediction {
         return output
       case "v": {
         const r = this.#radius
-        return r === undefined
-          ? xt.mul(a).sub(output.mul(s))
-          : xt.mul(a.div(r)).sub(output.mul(s)).div(r)
+        return r === undefined ? xt.mul(a).sub(output.mul(s)) : xt.mul(a.div(r)).sub(output.mul(s)).div(r)
       }
       case "velocity":
         return xt.sub(output.mul(s)).div(a.add(s))
@@ -261,9 +259,7 @@ export class Prediction {
         return xt.add(output.mul(a)).div(a.add(s))
       case "v": {
         const r = this.#radius
-        return r === undefined
-          ? xt.mul(s).add(output.mul(a))
-          : xt.mul(s.div(r)).add(output.mul(a)).div(r)
+        return r === undefined ? xt.mul(s).add(output.mul(a)) : xt.mul(s.div(r)).add(output.mul(a)).div(r)
       }
       default:
         return xt.sub(this.x0.mul(a)).div(s)

@@ -28,6 +28,8 @@ export interface BoundOptions {
   readonly variance?: Variance
   /** Bound on |x0|; the denoiser's unless given. */
   readonly clip?: number | null
+  /** Rows of the table, at most: ranges of times that grow; each time by itself with `all`. */
+  readonly rows?: number | "all"
   /** Evaluations made at once. */
   readonly batch?: number
   /** The noise of sample i depends on the seed and i alone. */
@@ -93,6 +95,7 @@ export async function* bound(
     bins = model.shape.length === 3 ? 256 : null,
     variance = model.variance,
     clip = model.clip,
+    rows = draws === "all" ? "all" : 20,
     batch = Math.max(64, Math.floor(16_384 / sizeOf(model.shape))),
     seed = 0,
     replace,
@@ -105,7 +108,8 @@ export async function* bound(
   const size = sizeOf(model.shape)
   if (x.shape.slice(1).join() !== model.shape.join() || count === 0)
     throw new RangeError(`bound: got samples [${x.shape.join(", ")}], expected [count, ${model.shape.join(", ")}]`)
-  for (const [name, value] of Object.entries({ batch, ...(draws !== "all" && { draws }) })) {
+  const numbers = { batch, ...(draws !== "all" && { draws }), ...(rows !== "all" && { rows }) }
+  for (const [name, value] of Object.entries(numbers)) {
     if (!(Number.isInteger(value) && Number(value) >= 1))
       throw new RangeError(`bound: got ${name} ${value}, expected a whole number from 1`)
   }
@@ -122,23 +126,23 @@ export async function* bound(
     for (let k = 0; k < size; k++) out[k] = Number(x.data[i * size + k])
   }
   /** Terms of jobs (a sample, a time, and which draw it is), in their order. */
-  const terms = async (jobs: readonly Job[], rows: number): Promise<Float64Array> => {
+  const terms = async (jobs: readonly Job[], together: number): Promise<Float64Array> => {
     const found = new Float64Array(jobs.length)
-    for (let start = 0; start < jobs.length; start += rows) {
+    for (let start = 0; start < jobs.length; start += together) {
       signal?.throwIfAborted()
-      const part = jobs.slice(start, start + rows)
-      const x0 = new Float32Array(rows * size)
-      const noise = new Float32Array(rows * noises * size)
-      const times = new Int32Array(rows).fill(1)
+      const part = jobs.slice(start, start + together)
+      const x0 = new Float32Array(together * size)
+      const noise = new Float32Array(together * noises * size)
+      const times = new Int32Array(together).fill(1)
       for (const [k, { i, t, draw }] of part.entries()) {
         read(i, x0.subarray(k * size, (k + 1) * size))
         fillNormal(noise.subarray(k * noises * size, (k + 1) * noises * size), fold(key, i, draw))
         times[k] = t
       }
       const { data } = await run(
-        array("float32", [rows, ...model.shape], x0),
-        array("int32", [rows], times),
-        array("float32", [rows, noises, ...model.shape], noise),
+        array("float32", [together, ...model.shape], x0),
+        array("int32", [together], times),
+        array("float32", [together, noises, ...model.shape], noise),
       )
       for (let k = 0; k < part.length; k++) found[start + k] = Number(data[k])
     }
@@ -147,10 +151,10 @@ export async function* bound(
   try {
     const exact = draws === "all" || draws >= steps - 1
     const perItem = exact ? steps : 1 + (draws as number)
-    const rows = Math.min(batch, count * perItem)
-    const proposal = exact || steps === 1 ? undefined : await pilot(process, terms, Math.min(count, 8), rows)
-    const sums = new Sums(rangesOf(steps, exact), size)
-    const group = Math.max(1, Math.floor(rows / perItem))
+    const together = Math.min(batch, count * perItem)
+    const proposal = exact || steps === 1 ? undefined : await pilot(process, terms, Math.min(count, 8), together)
+    const sums = new Sums(rangesOf(steps, rows === "all" ? steps : rows), size)
+    const group = Math.max(1, Math.floor(together / perItem))
     for (let start = 0; start < count; start += group) {
       const jobs: Job[] = []
       for (let i = start; i < Math.min(count, start + group); i++) {
@@ -158,7 +162,7 @@ export async function* bound(
         if (exact) for (let t = 2; t <= steps; t++) jobs.push({ i, t, draw: t, weight: 1 })
         else if (proposal !== undefined) jobs.push(...proposal.draw(i, draws as number, new Generator(fold(key, i, 0))))
       }
-      const found = await terms(jobs, rows)
+      const found = await terms(jobs, together)
       let at = 0
       const item = new Float32Array(size)
       while (at < jobs.length) {
@@ -294,7 +298,9 @@ async function pilot(
   rows: number,
 ): Promise<Proposal> {
   const T = process.steps
-  const at = [...new Set(Array.from({ length: 25 }, (_, k) => Math.round(2 * (T / 2) ** (k / 24))))].filter((t) => t <= T)
+  const at = [...new Set(Array.from({ length: 25 }, (_, k) => Math.round(2 * (T / 2) ** (k / 24))))].filter(
+    (t) => t <= T,
+  )
   const jobs = at.flatMap((t) => Array.from({ length: samples }, (_, i) => ({ i, t, draw: -t, weight: 1 })))
   const found = await terms(jobs, rows)
   const sizes = at.map((_, k) => {
@@ -331,10 +337,13 @@ async function pilot(
   }
 }
 
-/** Ranges of times for the table: every time, or about twenty ranges that grow. */
-function rangesOf(steps: number, isExact: boolean): [from: number, to: number][] {
-  if (isExact && steps <= 100_000) return Array.from({ length: steps }, (_, k) => [k + 1, k + 1])
-  const ends = [...new Set(Array.from({ length: 20 }, (_, k) => Math.round(2 * (steps / 2) ** (k / 19))))]
+/** Ranges of times for the table: every time, or ranges that grow, the first of t = 1 alone. */
+function rangesOf(steps: number, rows: number): [from: number, to: number][] {
+  if (rows >= steps) return Array.from({ length: steps }, (_, k) => [k + 1, k + 1])
+  if (rows === 1) return [[1, steps]]
+  const last = Math.max(1, rows - 2)
+  const ends = [...new Set(Array.from({ length: last + 1 }, (_, k) => Math.round(2 * (steps / 2) ** (k / last))))]
+  if (rows === 2) ends.splice(0, ends.length, steps)
   return [[1, 1], ...ends.map((end, k): [number, number] => [k === 0 ? 2 : ends[k - 1] + 1, end])]
 }
 

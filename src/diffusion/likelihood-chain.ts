@@ -40,7 +40,9 @@ function expectedKl(vp: number, vq: number, mean: number, spread: number): numbe
 /** @throws RangeError when there are not as many steps as times, or a variance is not above 0. */
 function checked({ process, steps }: LinearChain): void {
   if (steps.length !== process.steps)
-    throw new RangeError(`linear chain: got ${steps.length} reverse steps for ${process.steps} times, expected one each`)
+    throw new RangeError(
+      `linear chain: got ${steps.length} reverse steps for ${process.steps} times, expected one each`,
+    )
   for (const [i, { variance }] of steps.entries()) {
     if (!(variance > 0))
       throw new RangeError(`linear chain: step ${i + 1} has variance ${variance}, expected a number above 0`)

@@ -20,12 +20,11 @@ export interface EdmLossOptions {
  *
  * @throws RangeError when the network does not predict EDM's output, which alone is told levels instead of times.
  */
-export function edmLoss(
-  model: Denoiser<Network & Module>,
-  { mean = -1.2, std = 1.2 }: EdmLossOptions = {},
-): Objective {
+export function edmLoss(model: Denoiser<Network & Module>, { mean = -1.2, std = 1.2 }: EdmLossOptions = {}): Objective {
   if (model.predict !== "edm")
-    throw new RangeError(`edmLoss: the network predicts ${model.predict}, expected edm, which any noise level can be asked of`)
+    throw new RangeError(
+      `edmLoss: the network predicts ${model.predict}, expected edm, which any noise level can be asked of`,
+    )
   const weight = edmWeight(model.sigmaData)
   return {
     variables: variables(model.network),

@@ -66,7 +66,9 @@ export function denoisingScoreMatching(
     variables: variables(network),
     loss: ({ x }) => {
       const eps = randomNormal(x.shape)
-      const error = field(x.add(eps.mul(sigma))).mul(sigma).add(eps)
+      const error = field(x.add(eps.mul(sigma)))
+        .mul(sigma)
+        .add(eps)
       return { total: perSample(error.square()).mean() }
     },
   }

@@ -136,4 +136,3 @@ export function lossAware(steps: number, { history = 10, uniform = 0.001 }: Loss
     },
   }
 }
-

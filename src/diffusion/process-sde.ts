@@ -156,7 +156,10 @@ export function edm({ steps = 1000, min = 0.002, max = 80, rho = 7 }: EdmOptions
 export function flow({
   steps = 1000,
   earliest = 1e-5,
-}: { readonly steps?: number; readonly earliest?: number } = {}): Process {
+}: {
+  readonly steps?: number
+  readonly earliest?: number
+} = {}): Process {
   checked("flow", steps, earliest)
   return new Process({
     name: "flow",
