@@ -2,6 +2,7 @@
 import { z } from "zod"
 import { range } from "../data/dataset.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-bound.ts"
+import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import { configure } from "../engine/runtime.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Progress } from "./progress.ts"
@@ -10,9 +11,9 @@ import { loadRun } from "./runs.ts"
 /** Options of the verb. */
 export const evalOptions = z.strictObject({
   metric: z
-    .enum(["bpd"])
+    .enum(["bpd", "flow"])
     .default("bpd")
-    .describe("bpd is the variational bound on the likelihood in bits a dimension, with a table by time"),
+    .describe("bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow"),
   count: z.number().int().min(1).max(10_000_000).default(1000).describe("samples of the held-out data to judge on"),
   draws: z
     .number()
@@ -25,6 +26,14 @@ export const evalOptions = z.strictObject({
     .enum(["denoising", "consistency"])
     .default("denoising")
     .describe("two forms of the same bound; the second has more variance"),
+  probes: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(1)
+    .describe("random directions of flow's trace, where it is not exact"),
+  tolerance: z.number().positive().max(0.1).default(1e-5).describe("tolerance of flow's solver"),
   rows: z.number().int().min(1).max(100_000).default(20).describe("rows of the table: ranges of times, at most"),
   batch: z.number().int().min(1).max(65_536).optional().describe("evaluations made at once"),
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes noise and times"),
@@ -48,6 +57,11 @@ export function boundTable({ rows, prior, total, done }: BoundStep): string {
   return `${text.join("\n")}\n(means over ${done} samples ± standard errors)\n`
 }
 
+/** The likelihood by the probability flow in words. */
+function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
+  return `${figure(total)} bits/dim, ${total.nats.toFixed(3)} nats (mean over ${done} samples ± standard error, ${evaluations} evaluations each)\n`
+}
+
 /** Runs the verb. Resolves to the exit code. */
 export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(evalOptions, flags)
@@ -69,11 +83,16 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   process.on("SIGTERM", onInterrupt)
   const bar = new Progress("eval", o.count)
   const began = performance.now()
-  let found: BoundStep | undefined
+  let found: BoundStep | OdeLikelihoodStep | undefined
   try {
-    const { draws, form, rows, batch, seed } = o
-    const options = { draws, form, rows, seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
-    for await (const at of experiment.bound(data.batch(range(o.count)).x, options)) {
+    const { metric, draws, form, rows, batch, seed, probes, tolerance } = o
+    const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
+    const { x } = data.batch(range(o.count))
+    const steps =
+      metric === "bpd"
+        ? experiment.bound(x, { draws, form, rows, ...options })
+        : experiment.likelihood(x, { probes, rtol: tolerance, atol: tolerance, ...options })
+    for await (const at of steps) {
       found = at
       const { done, count, total } = at
       if (o.json) process.stdout.write(`${JSON.stringify({ event: "progress", done, count, ...total })}\n`)
@@ -88,17 +107,11 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   }
   const seconds = (performance.now() - began) / 1000
   if (found !== undefined) {
-    const record = {
-      recipe: config.recipe,
-      step,
-      metric: o.metric,
-      form: o.form,
-      draws: o.draws,
-      seed: o.seed,
-      seconds,
-    }
-    if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found })}\n`)
-    else process.stdout.write(boundTable(found))
+    const { metric, form, draws, probes, tolerance, seed } = o
+    const asked = metric === "bpd" ? { form, draws } : { probes, tolerance }
+    const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
+    if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)
+    else process.stdout.write("rows" in found ? boundTable(found) : flowLine(found))
   }
   return stop.signal.aborted ? 130 : 0
 }

@@ -22,12 +22,18 @@ export interface ReverseOptions {
 
 /**
  * log sigma_t^2 of the two fixed choices of the step from t to t - 1, as bits/dim want them: both are those of t = 2 at
- * t = 1, where the posterior has none (a process of one step takes its beta). Source: Nichol and Dhariwal's code,
- * `posterior_log_variance_clipped`, whose log-likelihoods others are compared with. diffusers floors at 1e-20 instead.
+ * t = 1, where the posterior has none. Source: Nichol and Dhariwal's code, `posterior_log_variance_clipped`, whose
+ * log-likelihoods others are compared with. diffusers floors at 1e-20 instead. Where the first step adds more than
+ * twice the noise of the second (Karras' levels, variance exploding), or is the only one, that says nothing of it: both
+ * are beta_1.
  */
 export function logVariances(process: Process, t: number): { readonly small: number; readonly large: number } {
-  const second = process.steps > 1 ? process.posterior(2).variance : process.posterior(1).forwardVariance
-  if (t <= 1) return { small: Math.log(second), large: Math.log(second) }
+  if (t <= 1) {
+    const first = process.posterior(1).forwardVariance
+    const second = process.steps > 1 ? process.posterior(2) : undefined
+    const own = Math.log(second !== undefined && second.forwardVariance >= first / 2 ? second.variance : first)
+    return { small: own, large: own }
+  }
   const { variance, forwardVariance } = process.posterior(t)
   return { small: Math.log(variance), large: Math.log(forwardVariance) }
 }

@@ -31,6 +31,7 @@ export {
   logEvidence,
 } from "./likelihood-chain.ts"
 export { type DiscretisedOptions, discretised } from "./likelihood-discrete.ts"
+export { type OdeLikelihoodOptions, type OdeLikelihoodStep, odeLikelihood } from "./likelihood-ode.ts"
 export { type SimpleOptions, simple, type WeightedOptions, weighted } from "./objective.ts"
 export { type HybridOptions, hybrid, type VlbOptions, vlb } from "./objective-bound.ts"
 export { type EdmLossOptions, edmLoss } from "./objective-edm.ts"

@@ -1,7 +1,7 @@
 /** The Gaussian forward process: noising, its posterior, and the schedule it amounts to. */
 import { fromNumbers } from "../engine/array.ts"
+import { cos, floor, minimum, sin } from "../engine/ops/elementwise.ts"
 import { gather } from "../engine/ops/gather.ts"
-import { UsageError } from "../engine/shape.ts"
 import { constant, type Tensor } from "../engine/tensor.ts"
 import { type Schedule, schedule as scheduleOf } from "./schedule.ts"
 
@@ -181,19 +181,21 @@ export class Process {
   }
 
   /**
-   * Signal and sigma at times `[batch]`, shaped to broadcast over samples of the given rank: of whole times (int32),
-   * or of any time (float32) where the process is continuous.
-   *
-   * @throws UsageError for float32 times of a process that knows only whole ones.
+   * Signal and sigma at times `[batch]`, shaped to broadcast over samples of the given rank: of whole times (int32), or of
+   * any time (float32). Between the whole times of a schedule the angle of {@link timeAt} is interpolated.
    */
   scales(t: Tensor, rank: number): [signal: Tensor, sigma: Tensor] {
-    const { scales, name, isLearned } = this.levels
+    const { scales, isLearned } = this.levels
     if (t.dtype === "int32" && !isLearned)
       return [this.at((i) => this.signal(i), t, rank), this.at((i) => this.sigma(i), t, rank)]
-    if (scales === undefined)
-      throw new UsageError(`process: ${name} knows only whole times, got ${t.dtype} (cast them to int32)`)
-    const [signal, sigma] = scales(t.cast("float32"))
-    return [spread(signal, rank), spread(sigma, rank)]
+    if (scales !== undefined) {
+      const [signal, sigma] = scales(t.cast("float32"))
+      return [spread(signal, rank), spread(sigma, rank)]
+    }
+    const low = minimum(floor(t), this.steps - 1)
+    const [below, above] = [low, low.add(1)].map((at) => this.at((i) => this.angle(i), at.cast("int32"), rank))
+    const angle = below.add(above.sub(below).mul(spread(t.sub(low), rank)))
+    return [cos(angle), sin(angle)]
   }
 
   /** What networks are told of times `[batch]`: t - 1, which counts from 0 as PyTorch's do. */

@@ -2,6 +2,7 @@
 import type { z } from "zod"
 import { type Denoiser, denoiser, type Network, preserving } from "../diffusion/denoiser.ts"
 import { bound } from "../diffusion/likelihood-bound.ts"
+import { odeLikelihood } from "../diffusion/likelihood-ode.ts"
 import { simple, weighted } from "../diffusion/objective.ts"
 import { hybrid, vlb } from "../diffusion/objective-bound.ts"
 import { edmLoss } from "../diffusion/objective-edm.ts"
@@ -86,6 +87,9 @@ export function objectiveOf(
 }
 
 /** How a denoiser is judged. */
-export function judged(model: Denoiser): Pick<Experiment, "bound"> {
-  return { bound: (x, options) => bound(preserving(model), x, options) }
+export function judged(model: Denoiser): Pick<Experiment, "bound" | "likelihood"> {
+  return {
+    bound: (x, options) => bound(preserving(model), x, options),
+    likelihood: (x, options) => odeLikelihood(model, x, options),
+  }
 }

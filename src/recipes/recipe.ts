@@ -2,6 +2,7 @@
 import type { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
 import type { BoundOptions, BoundStep } from "../diffusion/likelihood-bound.ts"
+import type { OdeLikelihoodOptions, OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
 import type { NdArray } from "../engine/array.ts"
 import type { Tensor, Variable } from "../engine/tensor.ts"
@@ -57,6 +58,8 @@ export interface Experiment {
   sample(request: SampleRequest): AsyncGenerator<SampleStep>
   /** Minus a bound on the log-likelihood of samples, term by term. */
   bound(x: NdArray, options: BoundOptions): AsyncGenerator<BoundStep>
+  /** Minus the log-likelihood of samples by the probability flow. */
+  likelihood(x: NdArray, options: OdeLikelihoodOptions): AsyncGenerator<OdeLikelihoodStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
   /** Samples as one picture. */

@@ -254,12 +254,20 @@ describe.each(Object.entries(processes))("%s", (_, [make, formula]) => {
   })
 })
 
-test("times of a schedule lie between its whole ones, by angle", () => {
+test("times of a schedule lie between its whole ones, by angle", async () => {
   const process = diffusion.gaussian(linear(50))
   for (const t of [0, 1, 17, 50]) expect(Math.abs(process.timeAt(process.angle(t)) - t)).toBeLessThan(1e-12)
   const between = process.timeAt((process.angle(17) + process.angle(18)) / 2)
   expect(between).toBeCloseTo(17.5, 12)
   expect(process.timeAt(-1)).toBe(0)
+  const run = compile((t: Tensor) => process.scales(t, 1))
+  const [signal, sigma] = await run(Float32Array.of(0, 17, 17.5, 49.25, 50))
+  await run.dispose()
+  for (const [i, angle] of [0, process.angle(17), (process.angle(17) + process.angle(18)) / 2].entries()) {
+    expect(Number(signal.data[i])).toBeCloseTo(Math.cos(angle), 6)
+    expect(Number(sigma.data[i])).toBeCloseTo(Math.sin(angle), 6)
+  }
+  expect(Number(sigma.data[4])).toBeCloseTo(process.sigma(50), 6)
 })
 
 test("a process says when it is asked for what it does not know", () => {
