@@ -302,32 +302,22 @@ export function denoiser<N extends Network>(network: N, process: Process, option
 }
 
 /**
- * The same denoiser for the variance-preserving process that its own one is behind a scale: x_t / sqrt(signal^2 +
- * sigma^2), at whole times. A model of any process can so be sampled by what knows variance-preserving ones; samples at
- * time 0 are the same. A denoiser whose process preserves variance is given back as it is.
+ * The same denoiser in the form all samplers know: of the variance-preserving process its own one is behind a scale,
+ * x_t / sqrt(signal^2 + sigma^2), at whole times, and predicting v, which is the same in both. Samples at time 0 are
+ * the same too. A denoiser that preserves variance and predicts eps, x0, v or the score is given back as it is.
  */
 export function preserving<N extends Network>(model: Denoiser<N>): Denoiser {
-  const { process, network, predict, clip, sigmaData, variance } = model
-  if (process.levels.preserving && !process.levels.isLearned) return model
-  const radius = (t: number): number => Math.hypot(process.signal(t), process.sigma(t))
-  const { schedule } = process
-  const grid = gaussian(schedule)
-  return new Denoiser(
-    {
-      shape: network.shape,
-      forward: (x, told, labels) => {
-        // EDM's input is scaled by the spread of the data, whatever the process.
-        if (predict === "edm") return network.forward(x, told, labels)
-        const t = told.add(1)
-        const scale = grid.at(radius, t, x.rank)
-        const output = network.forward(x.mul(scale), process.told(t), labels)
-        if (predict !== "score") return output
-        if (variance !== "learned") return output.mul(scale)
-        const [score, range] = output.split(2, 1)
-        return concat([score.mul(scale), range], 1)
-      },
+  const { process, network, predict, clip, variance } = model
+  const { preserving: isPreserving, isLearned } = process.levels
+  if (isPreserving && !isLearned && predict !== "velocity" && predict !== "edm") return model
+  const known: Network = {
+    shape: network.shape,
+    forward: (x, told, labels) => {
+      const level = model.level(told.add(1), x.rank)
+      const radius = level.signal.square().add(level.sigma.square()).sqrt()
+      const { v, share } = model.answer(isPreserving ? x : x.mul(radius), level, labels)
+      return share === null ? v : concat([v, share.mul(2).sub(1)], 1)
     },
-    grid,
-    { predict, clip, sigmaData, variance },
-  )
+  }
+  return new Denoiser(known, gaussian(process.schedule), { predict: "v", clip, variance })
 }

@@ -22,7 +22,7 @@ export function sampled(model: Denoiser, { sampler, eta, ...request }: SampleReq
 export function exportedDenoiser(own: Denoiser, recipe: string): Exported {
   const model = preserving(own)
   const { name, steps, alphaBar } = model.process.schedule
-  const isPlain = model === own && model.variance !== "learned" && !["velocity", "edm"].includes(model.predict)
+  const isPlain = model === own && model.variance !== "learned"
   const predict = isPlain ? model.predict : "v"
   return {
     inputs: [
