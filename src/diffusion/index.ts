@@ -35,6 +35,7 @@ export { type OdeLikelihoodOptions, type OdeLikelihoodStep, odeLikelihood } from
 export { type SimpleOptions, simple, type WeightedOptions, weighted } from "./objective.ts"
 export { type HybridOptions, hybrid, type VlbOptions, vlb } from "./objective-bound.ts"
 export { type EdmLossOptions, edmLoss } from "./objective-edm.ts"
+export { learnedVariables, type VdmOptions, vdm } from "./objective-learned.ts"
 export {
   denoisingScoreMatching,
   divergence,
@@ -65,4 +66,5 @@ export {
   sqrtBeta,
   zeroSnr,
 } from "./schedule.ts"
+export { type Curve, LearnedSchedule, type LearnedScheduleOptions, learned } from "./schedule-learned.ts"
 export { UNet, type UNetOptions } from "./unet.ts"

@@ -7,11 +7,10 @@ import { toImages } from "../diffusion/samplers/sampler.ts"
 import { UNet } from "../diffusion/unet.ts"
 import { grid } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
-import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { judged, modelOf, objectiveOf } from "./model.ts"
+import { built, judged } from "./model.ts"
 import { diffusionOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { exportedDenoiser, sampled } from "./sampling.ts"
@@ -81,11 +80,11 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
         outputs: o.variance === "learned" ? 2 : 1,
       }),
   )
-  const model = modelOf(network, o)
+  const { model, objective, variables } = built(network, o)
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
-    variables: variables(network),
-    objective: objectiveOf(model, o),
+    variables,
+    objective,
     optimizer: adamW({
       lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
       weightDecay: 0,
@@ -101,7 +100,9 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
       const columns = Math.ceil(Math.sqrt(x.shape[0]))
       return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
     },
-    exported: exportedDenoiser(model, name),
+    get exported() {
+      return exportedDenoiser(model, name)
+    },
   }
 }
 

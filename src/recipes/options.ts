@@ -18,9 +18,11 @@ export const trainingOptions = {
 /** Options of every diffusion model. */
 export const diffusionOptions = {
   process: z
-    .enum(["discrete", "vp", "sub-vp", "ve", "edm", "flow"])
+    .enum(["discrete", "vp", "sub-vp", "ve", "edm", "flow", "learned"])
     .default("discrete")
-    .describe("how noise comes: by the steps of a schedule, or in continuous time (flow is flow matching's path)"),
+    .describe(
+      "how noise comes: by the steps of a schedule, or in continuous time (flow is flow matching's path, learned wants the objective vdm)",
+    ),
   schedule: z
     .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras"])
     .default("cosine")
@@ -41,7 +43,7 @@ export const diffusionOptions = {
 /** Options of how a diffusion model is trained. */
 export const objectiveOptions = {
   objective: z
-    .enum(["simple", "snr", "snr+1", "min-snr", "p2", "edm", "hybrid", "vlb"])
+    .enum(["simple", "snr", "snr+1", "min-snr", "p2", "edm", "hybrid", "vlb", "vdm"])
     .default("simple")
     .describe("what is made small: the plain error, one weighed by the signal-to-noise ratio, or the bound"),
   gamma: z.number().positive().max(1e6).default(5).describe("largest weight of min-snr"),

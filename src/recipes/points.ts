@@ -5,11 +5,10 @@ import { PointNet } from "../diffusion/pointnet.ts"
 import type { NdArray } from "../engine/array.ts"
 import type { Raster } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
-import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { judged, modelOf, objectiveOf } from "./model.ts"
+import { built, judged } from "./model.ts"
 import { diffusionOptions, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
 import { exportedDenoiser, sampled } from "./sampling.ts"
@@ -41,11 +40,11 @@ export const points: Recipe = {
     const o = all as z.output<typeof schema>
     const outputs = o.variance === "learned" ? 2 : 1
     const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers, outputs }))
-    const model = modelOf(network, o)
+    const { model, objective, variables } = built(network, o)
     const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
-      variables: variables(network),
-      objective: objectiveOf(model, o),
+      variables,
+      objective,
       optimizer: adamW({
         lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
         weightDecay: 0,
@@ -58,7 +57,9 @@ export const points: Recipe = {
       ...judged(model),
       previewCount: 2000,
       picture: scatter,
-      exported: exportedDenoiser(model, "points"),
+      get exported() {
+        return exportedDenoiser(model, "points")
+      },
     }
   },
 }
