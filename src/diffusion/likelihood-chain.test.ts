@@ -140,6 +140,22 @@ test("what the bound lacks is the divergence of the forward paths from the rever
       expect(kl).toBeGreaterThan(0)
     }
   }
+  // The logarithm is in the mean: without it the divergence of N(0, 1) from N(1, 1) would be e, which is 1/2.
+  const h = 1e-3
+  const grid = Array.from({ length: 24_001 }, (_, i) => -12 + i * h)
+  const [ratio, log] = [0, 1].map((isLog) =>
+    grid.reduce((sum, z) => {
+      const apart = logNormal(z, 0, 1) - logNormal(z, 1, 1)
+      return sum + h * Math.exp(logNormal(z, 0, 1)) * (isLog ? apart : Math.exp(apart))
+    }, 0),
+  )
+  expect(ratio).toBeCloseTo(Math.E, 9)
+  expect(log).toBeCloseTo(0.5, 9)
+  // And the mean of p(x, z) / q(z) is no bound but the evidence: .2197 for z ~ N(0, 1), x ~ N(z, 1), x = 1, whose
+  // logarithm is -1.5155.
+  const mean = grid.reduce((sum, z) => sum + h * Math.exp(logNormal(1, z, 1) + logNormal(z, 0, 1)), 0)
+  expect(mean).toBeCloseTo(0.2197, 4)
+  expect(Math.log(mean)).toBeCloseTo(-1.5155, 4)
 })
 
 /** One forward path: x_0 ... x_T. */
@@ -198,6 +214,24 @@ test("the bound by denoising terms is that of whole paths: -1.654096123 for the 
     const [m, s] = spreadOf(name)
     expect(Math.abs(m - exact.total)).toBeLessThan((4 * s) / Math.sqrt(rows.length))
   }
+})
+
+test("between the first and the last the marginals' quotients leave log q(x_1) - log q(x_T), and the sum begins at 2 [A14]", () => {
+  const { process } = five
+  const path = walk(five, new Generator(3))
+  const q = (t: number): number => logNormal(path[t], process.signal(t) * x0, process.sigma(t) ** 2)
+  let sum = 0
+  for (let t = 2; t <= 5; t++) sum += q(t - 1) - q(t)
+  near(sum, q(1) - q(5), 1e-12)
+  expect(Math.abs(sum - q(5))).toBeGreaterThan(0.1)
+  // Bayes' rule turns the forward kernel round for t >= 2 only: q(x_0 | x_1, x_0) is a point.
+  for (let t = 2; t <= 5; t++) {
+    const { x0Weight, xtWeight, variance: small } = process.posterior(t)
+    const { signal, variance: v } = process.kernel(t)
+    const turned = logNormal(path[t - 1], x0Weight * x0 + xtWeight * path[t], small) + q(t) - q(t - 1)
+    near(logNormal(path[t], signal * path[t - 1], v), turned, 1e-12)
+  }
+  expect(process.posterior(1).variance).toBe(0)
 })
 
 test("the bound by consistency terms is the same number over the joint law, and another as it is printed [A15]", () => {

@@ -231,12 +231,24 @@ export class Process {
       const [below, above] = [this.angle(low), this.angle(high)]
       return Math.max(low, low + (angle - below) / (above - below))
     }
-    for (let i = 0; i < 60 && high - low > 1e-13 * this.steps; i++) {
-      const middle = (low + high) / 2
-      if (atLeast(middle)) high = middle
-      else low = middle
+    // False position, where an end that stays counts half the next time (the Illinois rule).
+    let [below, above] = [this.angle(low) - angle, this.angle(high) - angle]
+    let side = 0
+    for (let i = 0; i < 100 && above > 0 && high - low > 1e-13 * this.steps; i++) {
+      const middle = high - (above * (high - low)) / (above - below)
+      const value = this.angle(middle) - angle
+      if (Math.abs(value) < 1e-15) return middle
+      if (value > 0) {
+        ;[high, above] = [middle, value]
+        if (side > 0) below /= 2
+        side = 1
+      } else {
+        ;[low, below] = [middle, value]
+        if (side < 0) above /= 2
+        side = -1
+      }
     }
-    return (low + high) / 2
+    return above === 0 ? high : (low + high) / 2
   }
 }
 
