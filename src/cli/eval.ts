@@ -1,8 +1,8 @@
 /** `tweedie eval`: how good a run's model is, in figures. */
 import { z } from "zod"
 import { range } from "../data/dataset.ts"
-import type { BoundStep, Measured } from "../diffusion/likelihood-bound.ts"
 import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
+import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Progress } from "./progress.ts"

@@ -21,7 +21,7 @@ export {
   type ReverseVariance,
   reverseVariance,
 } from "./likelihood.ts"
-export { type BoundOptions, type BoundRow, type BoundStep, bound, type Measured } from "./likelihood-bound.ts"
+export { type BoundOptions, bound } from "./likelihood-bound.ts"
 export {
   type ChainBound,
   consistencyBound,
@@ -32,6 +32,8 @@ export {
 } from "./likelihood-chain.ts"
 export { type DiscretisedOptions, discretised } from "./likelihood-discrete.ts"
 export { type OdeLikelihoodOptions, type OdeLikelihoodStep, odeLikelihood } from "./likelihood-ode.ts"
+export type { BoundRow, BoundStep, Measured } from "./likelihood-table.ts"
+export { priorTerm } from "./likelihood-terms.ts"
 export { type SimpleOptions, simple, type WeightedOptions, weighted } from "./objective.ts"
 export { type HybridOptions, hybrid, type VlbOptions, vlb } from "./objective-bound.ts"
 export { type EdmLossOptions, edmLoss } from "./objective-edm.ts"

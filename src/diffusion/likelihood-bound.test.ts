@@ -12,9 +12,12 @@ import { variables } from "../nn/module.ts"
 import { normalCdf } from "../stats/special/erf.ts"
 import { denoiser, type Network } from "./denoiser.ts"
 import { logVariances, reverseStep } from "./denoiser-reverse.ts"
-import { type BoundOptions, type BoundStep, bound, priorTerm } from "./likelihood-bound.ts"
+import { type BoundOptions, bound } from "./likelihood-bound.ts"
 import { denoisingBound, type LinearChain } from "./likelihood-chain.ts"
 import { discretised } from "./likelihood-discrete.ts"
+import { odeLikelihood } from "./likelihood-ode.ts"
+import type { BoundStep } from "./likelihood-table.ts"
+import { priorTerm } from "./likelihood-terms.ts"
 import { PointNet } from "./pointnet.ts"
 import { gaussian, type Process } from "./process.ts"
 import { last } from "./samplers/sampler.ts"
@@ -267,4 +270,33 @@ test("images are measured in bits of their bytes: noise that nothing predicts co
   const share = normalCdf(1 / 255 / Math.exp(0.5 * logVariances(gaussian(linear(1000)), 1).small))
   expect(known.reconstruction.bits).toBeCloseTo(-(14 * Math.log2(2 * share - 1) + 2 * Math.log2(share)) / 16, 3)
   expect(known.diffusion.bits).toBeLessThan(1e-6)
+})
+
+test("labels go to their samples, in the bound and along the flow", async () => {
+  // Each class is one point, which the network knows by its label.
+  const told: Network = {
+    shape: [1],
+    forward: (x, _, labels) => x.mul(0).add(labels!.cast("float32").mul(0.5).reshape([x.shape[0], 1])),
+  }
+  const knowing = denoiser(told, process, { predict: "x0" })
+  const labels = Int32Array.of(0, 1, 2, 1, 0)
+  const x = rows(
+    [...labels].map((l) => 0.5 * l),
+    5,
+    1,
+  )
+  const right = await last(bound(knowing, x, { labels, draws: "all" }))
+  expect(Math.abs(right.diffusion.nats)).toBeLessThan(1e-6)
+  const wrong = await last(bound(knowing, x, { labels: labels.map((l) => 2 - l), draws: "all" }))
+  expect(wrong.diffusion.nats).toBeGreaterThan(1)
+  await expect(last(bound(knowing, x, { labels: Int32Array.of(1) }))).rejects.toThrow(
+    "bound: got 1 labels for 5 samples, expected one each",
+  )
+  for (const batch of [2, 5]) {
+    const [a, b] = [labels, labels.map((l) => 2 - l)].map((l) => last(odeLikelihood(knowing, x, { labels: l, batch })))
+    const { each } = await a
+    // What is left of each point at the end is a few thousandths of a nat.
+    for (const nats of each) expect(Math.abs(nats - each[0])).toBeLessThan(0.02)
+    expect((await b).each[0]).toBeGreaterThan(each[0] + 1)
+  }
 })

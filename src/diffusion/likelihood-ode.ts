@@ -8,7 +8,7 @@ import { rk45 } from "../ode/adaptive.ts"
 import { integrateAsync } from "../ode/solve.ts"
 import type { Denoiser, Network } from "./denoiser.ts"
 import { perSample } from "./denoiser-reverse.ts"
-import type { Measured } from "./likelihood-bound.ts"
+import type { Measured } from "./likelihood-table.ts"
 import { divergence } from "./objective-score.ts"
 
 /** Options of {@link odeLikelihood}. */
@@ -30,6 +30,8 @@ export interface OdeLikelihoodOptions {
    * over its cell by uniform noise, and the result bounds what the values cost. `null` for data that are real numbers.
    */
   readonly bins?: number | null
+  /** Class labels, one a sample, for networks that take them. */
+  readonly labels?: Int32Array
   /** Samples carried at once. */
   readonly batch?: number
   readonly seed?: number
@@ -56,7 +58,8 @@ export interface OdeLikelihoodStep {
  *
  * Whatever the process, the flow is followed in its variance-preserving coordinates by the angle phi between signal and
  * noise, where it is dx/dphi = v: nothing is singular there, at no end. Time 0 itself is not: data that fill no volume have no density, so
- * the flow starts at `start` and what is measured is the density of the data under that little noise.
+ * the flow starts at `start` and what is measured is the density of the data under that little noise. A model that was
+ * trained on values of a grid knows nothing of values spread over cells: for it the bound is the fairer figure.
  *
  * Source: Song et al. 2021, section 4.3 and appendix D.2; Salimans and Ho 2022 for the angle.
  *
@@ -74,6 +77,7 @@ export async function* odeLikelihood(
     start = model.process.levels.earliest,
     bins = model.shape.length === 3 ? 256 : null,
     batch = Math.max(64, Math.floor(16_384 / sizeOf(model.shape))),
+    labels,
     seed = 0,
     replace,
     signal,
@@ -97,9 +101,12 @@ export async function* odeLikelihood(
   const to = process.angle(process.steps)
   // In these coordinates x_T is N(0, sigma_T^2 / (signal_T^2 + sigma_T^2)), or N(0, 1) where the process says so.
   const variance = process.levels.preserving ? 1 : Math.sin(to) ** 2
+  if (labels !== undefined && labels.length !== count)
+    throw new RangeError(`odeLikelihood: got ${labels.length} labels for ${count} samples, expected one each`)
   const key = fold(keyOf(seed), flowStream)
   const run = compile(
-    (at: Tensor, place: Tensor, signs: Tensor) => slopeOf(model, at, place, trace === "exact" ? null : signs),
+    ((at: Tensor, place: Tensor, signs: Tensor, y?: Tensor) =>
+      slopeOf(model, at, place, trace === "exact" ? null : signs, y)) as (...inputs: Tensor[]) => [Tensor, Tensor],
     replace === undefined ? {} : { replace },
   )
   const each = new Float64Array(count)
@@ -119,6 +126,7 @@ export async function* odeLikelihood(
         for (let j = 0; j < own; j++) signs[k * own + j] = random.bits() % 2 === 0 ? 1 : -1
       }
       const directions = array("float32", trace === "exact" ? [rows] : [rows, probes, ...model.shape], signs)
+      const classes = labels && labelsOf(labels, first, rows)
       const slope = async (phi: number, y: NdArray): Promise<NdArray> => {
         const flat = new Float32Array(rows * size)
         for (let k = 0; k < rows; k++)
@@ -127,6 +135,7 @@ export async function* odeLikelihood(
           array("float32", [rows, ...model.shape], flat),
           array("float32", [3], placeOf(model, phi)),
           directions,
+          ...(classes === undefined ? [] : [classes]),
         )
         const out = new Float64Array(rows * (size + 1))
         for (let k = 0; k < rows; k++) {
@@ -182,14 +191,26 @@ function placeOf({ process }: Denoiser, phi: number): Float32Array {
   return Float32Array.of(t, radius * Math.cos(phi), radius * Math.sin(phi))
 }
 
+/** Labels of the samples from `first` on, the last one repeated to fill the rows. */
+function labelsOf(labels: Int32Array, first: number, rows: number): NdArray<"int32"> {
+  const of = (_: unknown, k: number): number => labels[Math.min(first + k, labels.length - 1)]
+  return array("int32", [rows], Int32Array.from({ length: rows }, of))
+}
+
 /** dx/dphi = v `[batch, ...shape]` at x in variance-preserving coordinates, and its divergence `[batch]`. */
-function slopeOf(model: Denoiser, x: Tensor, place: Tensor, signs: Tensor | null): [Tensor, Tensor] {
+function slopeOf(
+  model: Denoiser,
+  x: Tensor,
+  place: Tensor,
+  signs: Tensor | null,
+  labels: Tensor | undefined,
+): [Tensor, Tensor] {
   const [batch, ...shape] = x.shape
   const [t, signal, sigma] = place.split(3).map((p) => p.broadcastTo([batch]).reshape([batch, ...shape.map(() => 1)]))
   const radius = signal.square().add(sigma.square()).sqrt()
   const told = model.process.told(t.reshape([batch]))
   const level = { signal, sigma, told }
-  const field = (at: Tensor): Tensor => model.answer(at.mul(radius), level).v
+  const field = (at: Tensor): Tensor => model.answer(at.mul(radius), level, labels).v
   if (signs === null) {
     const { value, trace } = divergence(field, x)
     return [value, trace]

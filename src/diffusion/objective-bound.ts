@@ -4,7 +4,7 @@ import type { Module } from "../nn/module.ts"
 import type { Objective } from "../train/objective.ts"
 import type { Denoiser, Network } from "./denoiser.ts"
 import { reverseOf } from "./denoiser-reverse.ts"
-import { boundTerms } from "./likelihood-bound.ts"
+import { boundTerms } from "./likelihood-terms.ts"
 import { meanPerSample, overTimes } from "./objective.ts"
 import { type Times, timeDraw } from "./objective-times.ts"
 

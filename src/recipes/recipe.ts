@@ -1,8 +1,9 @@
 /** What a recipe is: options with a schema, and an experiment built from them. Read by CLI, tests and docs. */
 import type { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
-import type { BoundOptions, BoundStep } from "../diffusion/likelihood-bound.ts"
+import type { BoundOptions } from "../diffusion/likelihood-bound.ts"
 import type { OdeLikelihoodOptions, OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
+import type { BoundStep } from "../diffusion/likelihood-table.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
 import type { NdArray } from "../engine/array.ts"
 import type { Tensor, Variable } from "../engine/tensor.ts"
