@@ -127,6 +127,9 @@ describe("the bound of the best denoiser of Gaussian data", () => {
   test("is refused for samples that are none", async () => {
     await expect(last(bound(model, rows([], 0, 1)))).rejects.toThrow("bound: got samples [0, 1], expected [count, 1]")
     await expect(last(bound(model, rows([1, 2], 1, 2)))).rejects.toThrow("bound: got samples [1, 2]")
+    await expect(last(bound(model, rows([0.1, Number.NaN], 2, 1)))).rejects.toThrow(
+      /bound: the term of time \d+ is NaN for sample 1/,
+    )
     await expect(measured({ draws: 0 })).rejects.toThrow("bound: got draws 0, expected a whole number from 1")
   })
 })
