@@ -35,7 +35,10 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       type === "boolean"
         ? ""
         : ` <${choices ? "choice" : type === "array" ? "list" : type === "string" ? "text" : "number"}>`
-    const shown = fallback === undefined ? "" : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
+    const shown =
+      fallback === undefined || fallback === false
+        ? ""
+        : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
     const option = new Option(
       `${flagOf(key)}${value}`,
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
