@@ -1,0 +1,90 @@
+/** What a sampler is before it runs: a table of numbers, one row for every time the network is asked. */
+import type { Predict } from "../../denoiser.ts"
+import { type Form, mix, type Symbols } from "./form.ts"
+import type { Grid, Level } from "./grid.ts"
+import type { Target } from "./path.ts"
+
+/** x0 and eps as weights of the network's input and of its output. */
+export interface Reading {
+  readonly x0: readonly [input: number, output: number]
+  readonly eps: readonly [input: number, output: number]
+}
+
+/** One question to the network, and what is made of its answer. */
+export interface Ask {
+  /** The time the network is told, by the plan's clock. */
+  readonly time: number
+  /** The network's input, of what is kept and of noise. */
+  readonly input: Form
+  readonly reading: Reading
+  /** What is kept afterwards. */
+  readonly next: readonly Form[]
+  /** The process's time that the sample has reached, where a step ends with this question; else null. */
+  readonly reached: number | null
+  /** What the sample is multiplied by when it is shown, where it is not kept in the process's scale. */
+  readonly shown?: number
+  /** Networks with learned variances: noise is multiplied by exp(1/2 (f most + (1 - f) least)), f from their answer. */
+  readonly range?: { readonly least: number; readonly most: number }
+  /** Networks with learned variances: noise is multiplied by the root of the one they give. */
+  readonly isVarianceRead?: boolean
+  /** Langevin steps: with r = |z| / |eps| of each sample, eps counts r^2 times and z r times. */
+  readonly isAdapted?: boolean
+}
+
+/** A sampler for one process, one kind of network and one number of steps. */
+export interface Plan {
+  readonly name: string
+  /** How many arrays of the sample's shape are kept between questions. */
+  readonly buffers: number
+  /** The standard deviation of the first sample. */
+  readonly start: number
+  /** Whether times are the process's (the network is then told what the process says), or the network's own. */
+  readonly clock: "process" | "network"
+  readonly asks: readonly Ask[]
+}
+
+/**
+ * How to read an answer of a network whose input is x = signal x0 + sigma eps.
+ * eps: x0 = (x - sigma eps) / signal. v: x0 = signal x - sigma v and eps = sigma x + signal v, each divided by
+ * signal^2 + sigma^2. score: eps = -sigma score.
+ *
+ * @throws RangeError where there is no signal left and eps or score says nothing of x0.
+ */
+export function reading(predict: Predict, signal: number, sigma: number): Reading {
+  if (predict === "x0") return { x0: [0, 1], eps: [1 / sigma, -signal / sigma] }
+  if (predict === "v") {
+    const power = signal ** 2 + sigma ** 2
+    return { x0: [signal / power, -sigma / power], eps: [sigma / power, signal / power] }
+  }
+  if (signal === 0)
+    throw new RangeError(
+      `sampler: no signal is left at the first time, where ${predict} says nothing of x0 (predict v or x0)`,
+    )
+  if (predict === "score") return { x0: [1 / signal, sigma ** 2 / signal], eps: [0, -sigma] }
+  return { x0: [1 / signal, -sigma / signal], eps: [0, 1] }
+}
+
+/** The noise that belongs to the bounded x0: (x - signal x0) / sigma, for a network's input x. */
+export function impliedNoise({ x0 }: Symbols, input: Form, signal: number, sigma: number): Form {
+  return mix([1 / sigma, input], [-signal / sigma, x0])
+}
+
+/** How the network is asked about a sample at a level, in the scale that the path keeps samples in. */
+export function question(target: Target, grid: Grid, level: Level, x: Form): Pick<Ask, "time" | "input" | "reading"> {
+  if (grid.question !== undefined) return grid.question(level, x)
+  return {
+    time: level.time,
+    input: grid.isScaled ? x : mix([level.signal, x]),
+    reading: reading(target.predict, level.signal, level.sigma),
+  }
+}
+
+/** The process's time of a level's: the network counts from 0 where the process counts from 1. */
+export function reachedBy(time: number, clock: Plan["clock"]): number {
+  return clock === "process" ? time : time + 1
+}
+
+/** Steps of a plan: questions that end one. */
+export function stepsOf({ asks }: Plan): number {
+  return asks.filter((ask) => ask.reached !== null).length
+}
