@@ -40,7 +40,7 @@ export function ddpmPlan(
       ...(variance === "learned" && !isClean && { isVarianceRead: true }),
     }
   })
-  return { name: "ddpm", buffers: 1, start: grid.start, clock: grid.clock, asks }
+  return { name: "ddpm", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

@@ -44,7 +44,7 @@ export function ddimPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "ddim", buffers: 1, start: grid.start, clock: grid.clock, asks }
+  return { name: "ddim", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

@@ -70,7 +70,7 @@ export function dpmSolverSinglePlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "dpmSolverSingle", buffers: 4, start: grid.start, clock: grid.clock, asks }
+  return { name: "dpmSolverSingle", buffers: 4, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

@@ -85,7 +85,7 @@ export function dpmSolverPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "dpmSolver", buffers: 3, start: grid.start, clock: grid.clock, asks }
+  return { name: "dpmSolver", buffers: 3, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

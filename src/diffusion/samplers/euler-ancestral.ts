@@ -34,7 +34,7 @@ export function eulerAncestralPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "eulerAncestral", buffers: 1, start: grid.start, clock: grid.clock, asks }
+  return { name: "eulerAncestral", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

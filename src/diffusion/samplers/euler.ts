@@ -42,7 +42,7 @@ export function eulerPlan(
           : x0
     return { ...question(target, grid, from, kept[0]), next: [step(clean)], reached }
   })
-  return { name: "euler", buffers: 1, start: grid.start, clock: grid.clock, asks }
+  return { name: "euler", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

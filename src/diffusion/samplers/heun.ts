@@ -46,7 +46,7 @@ export function heunPlan(
     }
     return [first, second]
   })
-  return { name: "heun", buffers: 2, start: grid.start, clock: grid.clock, asks }
+  return { name: "heun", buffers: 2, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

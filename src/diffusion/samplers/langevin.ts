@@ -36,7 +36,7 @@ export function langevinPlan(
     throw new RangeError(`langevin: got inner ${inner}, expected a whole number from 1`)
   if (!(size > 0 && size < 4))
     throw new RangeError(`langevin: got size ${size}, expected a number above 0 and below 4, from where steps diverge`)
-  const { moves, start } = gridOf(target.process, { steps, spacing })
+  const { moves, start, noised } = gridOf(target.process, { steps, spacing })
   const { kept, x0, eps, z } = symbols(1)
   const levels = moves.map((move) => move.from)
   if (!Number.isFinite(levels[0].ratio))
@@ -58,7 +58,7 @@ export function langevinPlan(
     if (!isDenoised) return all
     return [...all.slice(0, -1), { ...all[inner - 1], reached: null }, { ...ask([x0], 0), shown: 1 }]
   })
-  return { name: "langevin", buffers: 1, start: start / levels[0].signal, clock: "process", asks }
+  return { name: "langevin", buffers: 1, start: start / levels[0].signal, clock: "process", asks, noised }
 }
 
 /**

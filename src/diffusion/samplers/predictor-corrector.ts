@@ -47,7 +47,7 @@ export function predictorCorrectorPlan(
     const all = isLast ? [predictor] : [predictor, ...Array.from({ length: corrections }, () => corrector)]
     return [...all.slice(0, -1), { ...all[all.length - 1], reached: end }]
   })
-  return { name: "predictorCorrector", buffers: 1, start: grid.start, clock: grid.clock, asks }
+  return { name: "predictorCorrector", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

@@ -140,7 +140,7 @@ export function unipcPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "unipc", buffers: 2 + order, start: grid.start, clock: grid.clock, asks }
+  return { name: "unipc", buffers: 2 + order, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
 }
 
 /**

@@ -20,7 +20,15 @@ import { beta } from "../../../stats/laws/beta.ts"
 import type { Process } from "../../process.ts"
 import { mix } from "../plan/form.ts"
 import type { Grid, Level, Move } from "../plan/grid.ts"
-import { evenly, isByLevel, type LevelSpacing, levelsOf, roundHalfEven, type TimeSpacing, type Spacing } from "../plan/spacing.ts"
+import {
+  evenly,
+  isByLevel,
+  type LevelSpacing,
+  levelsOf,
+  roundHalfEven,
+  type Spacing,
+  type TimeSpacing,
+} from "../plan/spacing.ts"
 import { linspace, log } from "./tables.ts"
 
 const f = Math.fround
@@ -97,7 +105,7 @@ export function discreteGrid(family: "ddpm" | "ddim" | "pndm", process: Process,
     const from = t < 0 ? { ...of(total + t), time: t } : of(t)
     return { from, to: of(family === "ddpm" ? (at[k + 1] ?? -1) : t - part) }
   })
-  return { moves, clock: "network", round: f, isScaled: true, start: 1 }
+  return { moves, clock: "network", round: f, isScaled: true, start: 1, noised: of }
 }
 
 /** A level of a DPM-Solver: alpha = 1 / sqrt(sigma^2 + 1) and its logarithms, in float32. */
@@ -114,6 +122,18 @@ function plainLevel(time: number, sigma: number): Level {
   const ratio = f(sigma)
   const signal = 1 / Math.hypot(1, ratio)
   return { time, signal, sigma: ratio * signal, ratio, lambda: -Math.log(ratio), alphaBar: signal ** 2 }
+}
+
+/** The level of a time of the path; of two levels of one time, the second, as diffusers has it. */
+function noisedBy(moves: readonly Move[], isScaled: boolean): Grid["noised"] {
+  return (time) => {
+    // Times of others' float32 arithmetic may differ in their last bits.
+    const isNear = ({ from }: Move): boolean => Math.abs(from.time - time) <= 1e-5 * Math.max(1, Math.abs(time))
+    const found = moves.filter(isNear).map((move) => move.from)
+    const level = found[1] ?? found[0]
+    if (level === undefined) throw new RangeError(`sampler: time ${time} is not on the path`)
+    return isScaled ? level : { signal: 1, sigma: level.ratio }
+  }
 }
 
 /** NumPy's `interp` of a table at a real place, clamped to its ends. */
@@ -172,8 +192,7 @@ export function sigmaGrid(
   let at = times(total, last, { ...options, spacing: named }, isSolver)
   at = isSolver ? at.map(roundHalfEven) : at.map(f)
   let sigmas = at.map((t) => interpolated(ratios, t))
-  if (interpolation === "log")
-    sigmas = [...linspace(logs[total - 1], logs[0], steps + 1)].map((l) => f(Math.exp(l)))
+  if (interpolation === "log") sigmas = [...linspace(logs[total - 1], logs[0], steps + 1)].map((l) => f(Math.exp(l)))
   if (isByLevel(spacing)) {
     const ends = isSolver ? [ratios[total - 1], ratios[0]] : [sigmas[0], sigmas[sigmas.length - 1]]
     sigmas = formula(spacing, steps, options.sigmaMax ?? ends[0], options.sigmaMin ?? ends[1], logs)
@@ -187,12 +206,15 @@ export function sigmaGrid(
   const toldOf = sigmas.map((s, i) => (clock === "level" ? f(0.25 * f(Math.log(f(s)))) : f(at[i] ?? 0)))
   // Logarithmic levels are one more than times, so the end is not reached unless the network is told levels.
   const of = isSolver ? solverLevel : plainLevel
-  const levels = [...sigmas.map((s, i) => of(toldOf[i], s)), of(-1, end)].slice(0, clock === "level" ? undefined : at.length + 1)
+  const levels = [...sigmas.map((s, i) => of(toldOf[i], s)), of(-1, end)].slice(
+    0,
+    clock === "level" ? undefined : at.length + 1,
+  )
   const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   const most = levels.reduce((m, l) => Math.max(m, l.ratio), 0)
   const isWide = named === "leading" && !isSolver
   const start = isSolver ? 1 : isWide ? f(Math.sqrt(f(f(most * most) + 1))) : most
-  return { moves, clock: "network", round: f, isScaled: isSolver, start }
+  return { moves, clock: "network", round: f, isScaled: isSolver, start, noised: noisedBy(moves, isSolver) }
 }
 
 /** EDM's own levels, which ask for no table. */
@@ -229,12 +251,14 @@ export function edmGrid(
     const time = i === steps ? -1 : f(0.25 * f(Math.log(sigma)))
     return { time, signal: 1, sigma, ratio: sigma, lambda: f(0 - f(Math.log(sigma))), alphaBar: 1 / (1 + sigma ** 2) }
   })
+  const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   return {
-    moves: levels.slice(1).map((to, i) => ({ from: levels[i], to })),
+    moves,
     clock: "network",
     round: f,
     isScaled: true,
     start: Math.sqrt(sigmaMax ** 2 + 1),
+    noised: noisedBy(moves, true),
     question({ time, sigma }, x) {
       const size = Math.hypot(sigma, sigmaData)
       const [ofInput, ofOutput] = [sigmaData ** 2 / size, (sign * sigma * sigmaData) / size]

@@ -14,8 +14,8 @@ export function linspace(start: number, end: number, count: number): Float32Arra
 }
 
 // A rational approximation of log(1 + y) for y from sqrt(1/2) - 1 to sqrt(2) - 1.
-const above = [0, 1, 2.112677543073053, 1.4800006335765066, 0.38088377413884074, 0.025899791179079227].map(f)
-const below = [1, 2.612677543073109, 2.4530060717847364, 0.986494295851942, 0.15464763749839067, 0.005875095403124574].map(f)
+const above = [0, 1, 2.1126776, 1.4800006, 0.38088378, 0.025899792].map(f)
+const below = [1, 2.6126776, 2.453006, 0.9864943, 0.15464763, 0.0058750953].map(f)
 
 /**
  * NumPy's float32 logarithm, which is not always the nearest number. Times are cut to whole numbers after it, so its

@@ -52,12 +52,14 @@ export function exponentialWeights(algorithm: Algorithm, from: Level, to: Level,
       z: isNoisy ? to.sigma * f(Math.sqrt(lost)) : 0,
     }
   }
+  // A step to the data, where sigma' e^h is signal' sigma / signal, has no fresh noise, and gives x0.
+  if (to.sigma === 0)
+    return { x: to.signal / from.signal, m0: -to.signal * from.ratio, midpoint: 0, first: 0, second: 0, z: 0 }
   const twice = isNoisy ? 2 : 1
-  const gained = to.sigma === 0 ? Number.POSITIVE_INFINITY : expm1(h, f)
+  const gained = expm1(h, f)
   return {
     x: f(to.signal / from.signal),
-    // At the data sigma' e^h is the signal left over sigma / signal.
-    m0: to.sigma === 0 ? -twice * to.signal * from.ratio : -twice * f(to.sigma * gained),
+    m0: -twice * f(to.sigma * gained),
     midpoint: -0.5 * twice * f(to.sigma * gained),
     first: h === 0 ? 0 : -twice * to.sigma * f(f(gained / h) - 1),
     second: h === 0 ? 0 : -twice * to.sigma * f(f(f(gained - h) / (h * h)) - 0.5),

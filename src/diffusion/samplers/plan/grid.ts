@@ -40,6 +40,8 @@ export interface Grid {
   readonly isScaled: boolean
   /** The standard deviation of the first sample. */
   readonly start: number
+  /** Weights of x0 and of noise that make a sample of a time. */
+  readonly noised: (time: number) => { readonly signal: number; readonly sigma: number }
   /** How the network is asked, where it is not by what it predicts. */
   readonly question?: (level: Level, x: Form) => Pick<Ask, "time" | "input" | "reading">
 }
@@ -151,7 +153,14 @@ export function gridOf(
   const levels = levelsAlong(process, { steps, spacing, offset, final, rho })
   const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   const { signal, sigma } = levels[0]
-  return { moves, clock: "process", round: exactly, isScaled: true, start: Math.hypot(signal, sigma) }
+  return {
+    moves,
+    clock: "process",
+    round: exactly,
+    isScaled: true,
+    start: Math.hypot(signal, sigma),
+    noised: (time) => levelAt(process, time),
+  }
 }
 
 function levelsAlong(process: Levels, { steps, spacing, offset, final, rho }: Required<GridOptions>): Level[] {

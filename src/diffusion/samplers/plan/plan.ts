@@ -41,6 +41,8 @@ export interface Plan {
   /** Whether times are the process's (the network is then told what the process says), or the network's own. */
   readonly clock: "process" | "network"
   readonly asks: readonly Ask[]
+  /** Weights of x0 and of noise that make a sample of a time, by the plan's clock and in the plan's scale. */
+  readonly noised: (time: number) => { readonly signal: number; readonly sigma: number }
 }
 
 /**

@@ -55,19 +55,14 @@ export function respaced(total: number, count: number): number[] {
  *
  * @throws RangeError when there are more than times, or an offset leads out of them.
  */
-export function timesOf(
-  total: number,
-  count: number,
-  spacing: TimeSpacing = "trailing",
-  offset = 0,
-): number[] {
+export function timesOf(total: number, count: number, spacing: TimeSpacing = "trailing", offset = 0): number[] {
   checkCount(total, count)
   if (spacing !== "leading" && offset !== 0)
     throw new RangeError(
       `sampler: got an offset of ${offset} with ${spacing} times, expected it with leading ones alone`,
     )
   if (spacing === "trailing") return respaced(total, count)
-  if (spacing === "linspace") return evenly(total, 1, count).map((t) => roundHalfEven(t))
+  if (spacing === "linspace") return evenly(total - 1, 0, count).map((t) => 1 + roundHalfEven(t))
   const part = Math.floor(total / count)
   const times = Array.from({ length: count }, (_, i) => 1 + (count - 1 - i) * part + offset)
   if (!(Number.isInteger(offset) && offset >= 0 && times[0] <= total))
