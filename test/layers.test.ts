@@ -20,6 +20,7 @@ const order = [
   "engine/state engine/devices < engine/compile < engine/export engine/import engine/inspect engine/large < engine",
   "engine < index",
   "engine < nn optim losses minimize ode",
+  "linalg < minimize",
   "ground < linalg < stats < transport metrics",
   "ground < io < data",
   "nn optim losses minimize ode transport metrics data < diffusion vae gan flow estimators",

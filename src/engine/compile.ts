@@ -145,7 +145,7 @@ function draw(leaf: Value, key: Key): NdArray {
 }
 
 /** Whether a value is one input, not a tree of them: arrays, typed arrays, numbers, and lists of numbers. */
-function isFeed(x: unknown): x is Arrayable {
+export function isFeed(x: unknown): x is Arrayable {
   if (typeof x === "number" || typeof x === "boolean" || isArray(x) || ArrayBuffer.isView(x)) return true
   return Array.isArray(x) && (x.length === 0 || isNestedNumbers(x[0]))
 }

@@ -1,6 +1,6 @@
 /** A process whose levels have a formula, and the best denoiser of a mixture at any of them, whole times or not. */
 import type { Network, Predict } from "../../src/diffusion/denoiser.ts"
-import { gaussian, type Process } from "../../src/diffusion/process.ts"
+import { Process } from "../../src/diffusion/process.ts"
 import { fromNumbers } from "../../src/engine/array.ts"
 import { softmax } from "../../src/engine/ops/softmax.ts"
 import { constant, type Tensor } from "../../src/engine/tensor.ts"
@@ -17,9 +17,20 @@ export class EvenLevels {
     this.times = times
     this.least = least
     this.most = most
-    const alphaBar = Float64Array.from({ length: times + 1 }, (_, t) => (t === 0 ? 1 : 1 / (1 + this.ratio(t) ** 2)))
-    const beta = alphaBar.map((a, t) => (t === 0 ? 0 : 1 - a / alphaBar[t - 1]))
-    this.process = gaussian({ name: "even levels", steps: times, beta, alphaBar })
+    const step = Math.log(most / least) / (times - 1)
+    this.process = new Process({
+      name: "even levels",
+      steps: times,
+      preserving: true,
+      earliest: 1,
+      signal: (t) => (t === 0 ? 1 : 1 / Math.hypot(1, this.ratio(t))),
+      sigma: (t) => (t === 0 ? 0 : this.ratio(t) / Math.hypot(1, this.ratio(t))),
+      scales: (t) => {
+        const ratio = t.sub(1).mul(step).add(Math.log(least)).exp()
+        const signal = ratio.square().add(1).pow(-0.5)
+        return [signal, ratio.mul(signal)]
+      },
+    })
   }
 
   /** sigma / signal at a time, whole or not. */

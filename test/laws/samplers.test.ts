@@ -112,7 +112,7 @@ const rows: readonly Row[] = [
   row("pndm", {}, { order: [2, 10], lacks: "clean end" }),
   row("pndm", { skipPrk: false }, { order: [2, 10], lacks: "clean end" }),
   row("predictorCorrector", {}, { lacks: "linearity" }),
-  row("langevin", { inner: 20, size: 0.2 }, { lacks: "convergence" }),
+  row("langevin", { inner: 20, stepSize: 0.2 }, { lacks: "convergence" }),
   { name: "probabilityFlow", sample: probabilityFlow },
 ]
 
@@ -484,7 +484,9 @@ test("counts, batches, labels, eta and paths that make no sense are refused by n
   )
   expect(() => samplers.pndm(model, { spacing: "karras" })).toThrow("pndm: got spacing karras, expected even times")
   expect(() => samplers.heun(model, { churn: -1 })).toThrow("churn: got churn -1")
-  expect(() => langevin(model, { size: 5 })).toThrow("langevin: got size 5, expected a number above 0 and below 4")
+  expect(() => langevin(model, { stepSize: 5 })).toThrow(
+    "langevin: got stepSize 5, expected a number above 0 and below 4",
+  )
   expect(() => probabilityFlow(model, { rtol: 0 })).toThrow("probabilityFlow: got rtol 0")
   const last = denoiser(new MixtureNetwork([one], gaussian(zero), "v"), gaussian(zero), { predict: "v" })
   expect(() => samplers.heun(last)).toThrow("heun: no signal is left at the first time")
@@ -531,7 +533,7 @@ test("Langevin steps come to N(m, s^2) with the variance that their size says, a
   const scale = Math.hypot(1, r)
   for (const size of [0.4, 2]) {
     const model = denoiser(new LevelNetwork([one], of, "score", copies), of.process, { predict: "score" })
-    const { x } = await last(langevin(model, { ...options, size, seed: 3 }))
+    const { x } = await last(langevin(model, { ...options, stepSize: size, seed: 3 }))
     // The bias is of the order of the step: 5 % for the small one, a third for the large one.
     const expected = v / (1 - (size * r ** 2) / (4 * v))
     expect(Math.abs(mean(x.data) * scale - m)).toBeLessThan(4 * Math.sqrt(expected / x.data.length))
@@ -546,10 +548,12 @@ test("Langevin steps come to N(m, s^2) with the variance that their size says, a
   const random = new Generator(1)
   const noise = (_: number, question: number): number[] => [question === 0 ? 12 : random.normal()]
   const lost = await last(
-    langevin(denoiser(untrained, of.process, { predict: "score" }), { ...options, size: 0.4, noise }),
+    langevin(denoiser(untrained, of.process, { predict: "score" }), { ...options, stepSize: 0.4, noise }),
   )
   expect(mean(lost.x.data) * scale).toBeGreaterThan(8)
-  const found = await last(langevin(denoiser(far, of.process, { predict: "score" }), { ...options, size: 0.4, noise }))
+  const found = await last(
+    langevin(denoiser(far, of.process, { predict: "score" }), { ...options, stepSize: 0.4, noise }),
+  )
   expect(Math.abs(mean(found.x.data) * scale - m)).toBeLessThan(0.4)
 })
 
@@ -603,9 +607,9 @@ test("every sampler's program gives what its plan gives on the host, with clippi
       (name): [Exclude<SamplerName, "probabilityFlow">, AnyOptions, Network] => [name, { inner: 3 }, network],
     ),
     ["heun", { churn: 20, spacing: "karras" }, network],
-    ["ddpm", { variance: "range" }, wide],
     ["ddpm", { variance: "learned" }, wide],
-    ["ddpm", { compat: "diffusers", variance: "range", spacing: "linspace" }, wide],
+    ["ddpm", { variance: "direct" }, wide],
+    ["ddpm", { compat: "diffusers", variance: "learned", spacing: "linspace" }, wide],
     ["euler", { compat: "diffusers", spacing: "karras", churn: 5 }, network],
   ]
   for (const [name, options, net] of cases)

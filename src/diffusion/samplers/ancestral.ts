@@ -1,25 +1,25 @@
 /** Ancestral sampling: the reverse Markov chain of DDPM. */
-import type { Denoiser } from "../denoiser.ts"
+import type { Denoiser, Variance } from "../denoiser.ts"
 import { mix, symbols } from "./plan/form.ts"
 import { between } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link ddpm}. */
 export interface AncestralOptions extends SamplerOptions, PathOptions {
   /**
    * `small` is the posterior's variance (right where the data are one point), `large` the forward one (right where they
-   * are standard normal). `learned` and `range` are the network's, from the second half of its channels: the variance
-   * itself, or its place between the logarithms of `small` (-1) and `large` (1).
+   * are standard normal). `learned` and `direct` are the network's, from the second half of its channels: the variance's
+   * place between the logarithms of `small` (-1) and `large` (1), or the variance itself. The denoiser's unless given.
    */
-  readonly variance?: "small" | "large" | "learned" | "range"
+  readonly variance?: Variance | "direct"
 }
 
 /** The plan of {@link ddpm}. */
 export function ddpmPlan(
   target: Target,
-  { variance = "small", steps = target.process.steps, ...path }: AncestralOptions = {},
+  { variance = target.variance ?? "small", steps = target.process.steps, ...path }: AncestralOptions = {},
 ): Plan {
   const grid = pathOf("ddpm", target, { ...path, steps })
   const isCompat = path.compat === "diffusers"
@@ -30,17 +30,17 @@ export function ddpmPlan(
     // diffusers never lets a variance be 0, and leaves noise out only where the network is told time 0.
     const least = isCompat ? Math.max(q.variance, 1e-20) : q.variance
     const isClean = isCompat ? from.time === 0 : to.sigma === 0
-    const isRead = variance === "learned" || variance === "range"
+    const isRead = variance === "learned" || variance === "direct"
     const spread = isClean ? 0 : isRead ? 1 : Math.sqrt(variance === "small" ? least : q.forward)
     return {
       ...question(target, grid, from, kept[0]),
       next: [mix([q.x0, x0], [q.xt, kept[0]], [spread, z])],
       reached: reachedBy(to.time, grid.clock),
-      ...(variance === "range" && !isClean && { range: { least: Math.log(least), most: Math.log(q.forward) } }),
-      ...(variance === "learned" && !isClean && { isVarianceRead: true }),
+      ...(variance === "learned" && !isClean && { range: { least: Math.log(least), most: Math.log(q.forward) } }),
+      ...(variance === "direct" && !isClean && { isVarianceRead: true }),
     }
   })
-  return { name: "ddpm", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return { name: "ddpm", buffers: 1, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Denoiser } from "../denoiser.ts"
 import { mix, symbols } from "./plan/form.ts"
 import { between } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link ddim}. */
@@ -44,7 +44,7 @@ export function ddimPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "ddim", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return { name: "ddim", buffers: 1, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }
 
 /**

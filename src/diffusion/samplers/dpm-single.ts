@@ -5,7 +5,7 @@ import { exponentialWeights } from "./plan/exponential.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import type { Target } from "./plan/path.ts"
 import { pathOf } from "./plan/path.ts"
-import { type Ask, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SampleStep } from "./sampler.ts"
 
 /** The order of each of `steps` steps: groups 1, 2, ... `order`; what is left over at the end is of lower order. */
@@ -70,7 +70,14 @@ export function dpmSolverSinglePlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "dpmSolverSingle", buffers: 4, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return {
+    name: "dpmSolverSingle",
+    buffers: 4,
+    start: grid.start,
+    clock: clockOf(target, grid),
+    asks,
+    noised: grid.noised,
+  }
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Denoiser } from "../denoiser.ts"
 import { type Algorithm, exponentialWeights } from "./plan/exponential.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link dpmSolver} and {@link dpmSolverSingle}. */
@@ -85,7 +85,7 @@ export function dpmSolverPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "dpmSolver", buffers: 3, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return { name: "dpmSolver", buffers: 3, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }
 
 /**

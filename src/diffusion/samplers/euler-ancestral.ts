@@ -2,7 +2,7 @@
 import type { Denoiser } from "../denoiser.ts"
 import { mix, symbols } from "./plan/form.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link eulerAncestral}. */
@@ -34,7 +34,14 @@ export function eulerAncestralPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "eulerAncestral", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return {
+    name: "eulerAncestral",
+    buffers: 1,
+    start: grid.start,
+    clock: clockOf(target, grid),
+    asks,
+    noised: grid.noised,
+  }
 }
 
 /**

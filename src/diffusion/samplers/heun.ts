@@ -4,7 +4,7 @@ import { type Churn, churned } from "./plan/churn.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import type { Level } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link heun}. */
@@ -46,7 +46,7 @@ export function heunPlan(
     }
     return [first, second]
   })
-  return { name: "heun", buffers: 2, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return { name: "heun", buffers: 2, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }
 
 /**

@@ -4,7 +4,7 @@ import { discreteLevels } from "./compat/grid.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import { type Level, levelAt, type Move } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { isByLevel } from "./plan/spacing.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
@@ -86,7 +86,7 @@ export function pndmPlan(
       const mean = mix([0.5, answer(there)], [0.5, past[0]])
       asks.push(ask(there, [moved(base, mean, start, there), base, total, ...past], there))
     }
-    return { name: "pndm", buffers: 6, start: grid.start, clock, asks, noised: grid.noised }
+    return { name: "pndm", buffers: 6, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
   }
   for (const [k, move] of moves.entries()) {
     if (k >= 3) {
@@ -110,7 +110,7 @@ export function pndmPlan(
     const sum = mix([1, total], [1 / 6, answer(to)])
     asks.push(ask(to, [moved(base, sum, from, to), base, total, ...past], to))
   }
-  return { name: "pndm", buffers: 6, start: grid.start, clock, asks, noised: grid.noised }
+  return { name: "pndm", buffers: 6, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Denoiser } from "../denoiser.ts"
 import { mix, symbols } from "./plan/form.ts"
 import { between, type Level } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link predictorCorrector}. */
@@ -47,7 +47,14 @@ export function predictorCorrectorPlan(
     const all = isLast ? [predictor] : [predictor, ...Array.from({ length: corrections }, () => corrector)]
     return [...all.slice(0, -1), { ...all[all.length - 1], reached: end }]
   })
-  return { name: "predictorCorrector", buffers: 1, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return {
+    name: "predictorCorrector",
+    buffers: 1,
+    start: grid.start,
+    clock: clockOf(target, grid),
+    asks,
+    noised: grid.noised,
+  }
 }
 
 /**

@@ -3,10 +3,11 @@ import { array, sizeOf } from "../../engine/array.ts"
 import { type Compiled, compile } from "../../engine/compile.ts"
 import type { Tensor } from "../../engine/tensor.ts"
 import type { Denoiser } from "../denoiser.ts"
-import { levelAt, timeAt } from "./plan/grid.ts"
+import { symbols } from "./plan/form.ts"
+import { gridOf, levelAt, timeAt } from "./plan/grid.ts"
 import { integrate, type Slopes } from "./plan/integrate.ts"
 import { limited } from "./plan/limit.ts"
-import { reading } from "./plan/plan.ts"
+import { clockOf, question } from "./plan/plan.ts"
 import { labelRows, type SamplerOptions, type SampleStep, type Sampling, samplingOf, stepOf } from "./sampler.ts"
 
 /** Options of {@link probabilityFlow}. */
@@ -60,12 +61,15 @@ async function* flow(
   { steps, rtol, atol, final, most, least }: Way,
   { count, batch: rows, labels, replace, signal, clip, threshold, draw }: Sampling,
 ): AsyncGenerator<SampleStep> {
-  const { process, shape, predict } = model
+  const { process, shape } = model
+  const grid = gridOf(process, { steps: 1 })
+  const isTold = clockOf(model, grid) === "network"
+  const [sample] = symbols(1).kept
   const size = sizeOf(shape)
   const ask = compile(
     (x: Tensor, t: Tensor, w: Tensor, label: Tensor | null) => {
       const [ofX, ofOutput] = w.split(2, 1).map((v) => v.reshape([x.shape[0], ...shape.map(() => 1)]))
-      const answer = model.network.forward(x, t.sub(1), label ?? undefined)
+      const answer = model.network.forward(x, isTold ? t : process.told(t), label ?? undefined)
       const output = answer.shape[1] === 2 * shape[0] ? answer.split(2, 1)[0] : answer
       return limited(x.mul(ofX).add(output.mul(ofOutput)), { clip, threshold })
     },
@@ -76,14 +80,18 @@ async function* flow(
     signal?.throwIfAborted()
     const levels = Array.from(at, (l) => levelAt(process, timeAt(process, Math.exp(l))))
     const x = new Float32Array(rows * size)
-    for (let i = 0; i < x.length; i++) x[i] = y[i] * levels[Math.floor(i / size)].signal
-    const w = levels.flatMap((l) => reading(predict, l.signal, l.sigma).x0)
+    const questions = levels.map((l) => question(model, grid, l, sample))
+    for (let i = 0; i < x.length; i++) {
+      const row = Math.floor(i / size)
+      x[i] = y[i] * levels[row].signal * questions[row].input.weights[0]
+    }
+    const w = questions.flatMap((q) => q.reading.x0)
     const inputs = [
       array("float32", [rows, ...shape], x),
       array(
         "float32",
         [rows],
-        Float32Array.from(levels, (l) => l.time),
+        Float32Array.from(questions, (q) => q.time),
       ),
       array("float32", [rows, 2], Float32Array.from(w)),
     ]

@@ -3,7 +3,7 @@ import type { Denoiser } from "../denoiser.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import type { Level } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
 /** Options of {@link unipc}. */
@@ -140,7 +140,14 @@ export function unipcPlan(
       reached: reachedBy(to.time, grid.clock),
     }
   })
-  return { name: "unipc", buffers: 2 + order, start: grid.start, clock: grid.clock, asks, noised: grid.noised }
+  return {
+    name: "unipc",
+    buffers: 2 + order,
+    start: grid.start,
+    clock: clockOf(target, grid),
+    asks,
+    noised: grid.noised,
+  }
 }
 
 /**

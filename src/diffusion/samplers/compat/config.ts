@@ -70,8 +70,8 @@ const variances: Readonly<Record<string, string>> = {
   fixed_small: "small",
   fixed_small_log: "small",
   fixed_large: "large",
-  learned: "learned",
-  learned_range: "range",
+  learned: "direct",
+  learned_range: "learned",
 }
 
 const alphaEnd = (c: SchedulerConfig): Own => ({ final: c["set_alpha_to_one"] ? "zero" : "first" })

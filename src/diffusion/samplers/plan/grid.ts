@@ -70,42 +70,38 @@ export function level(time: number, signal: number, sigma: number): Level {
   return { time, signal, sigma, ratio: sigma / signal, lambda: Math.log(signal / sigma), alphaBar }
 }
 
-/** The level of a time; between whole times that a process does not know, log(sigma / signal) is interpolated. */
+/** The level of a time; between the whole times of a schedule its angle, arctan(sigma / signal), is interpolated. */
 export function levelAt(process: Levels, time: number): Level {
   if (time === 0) return level(0, process.signal(0), 0)
   if (process.isContinuous || Number.isInteger(time)) return level(time, process.signal(time), process.sigma(time))
   const low = Math.max(1, Math.floor(time))
   const [a, b] = [levelAt(process, low), levelAt(process, low + 1)]
   const part = time - low
-  if (!(Number.isFinite(a.ratio) && Number.isFinite(b.ratio)))
-    throw new RangeError(`sampler: there is no level between times ${low} and ${low + 1}, where no signal is left`)
-  const ratio = Math.exp((1 - part) * Math.log(a.ratio) + part * Math.log(b.ratio))
-  const size = Math.exp(
-    (1 - part) * Math.log(Math.hypot(a.signal, a.sigma)) + part * Math.log(Math.hypot(b.signal, b.sigma)),
-  )
-  const signal = size / Math.hypot(1, ratio)
-  return { ...level(time, signal, ratio * signal), ratio, lambda: -Math.log(ratio) }
+  const angle = (1 - part) * Math.atan2(a.sigma, a.signal) + part * Math.atan2(b.sigma, b.signal)
+  const size = (1 - part) * Math.hypot(a.signal, a.sigma) + part * Math.hypot(b.signal, b.sigma)
+  return level(time, size * Math.cos(angle), size * Math.sin(angle))
 }
 
 /** The time, not always whole, at which sigma / signal has a value: the inverse of {@link levelAt} from time 1 on. */
 export function timeAt(process: Levels, ratio: number): number {
-  const of = (t: number): number => process.sigma(t) / process.signal(t)
+  const angleOf = (t: number): number => Math.atan2(process.sigma(t), process.signal(t))
+  const angle = Math.atan(ratio)
   let [low, high] = [1, process.steps]
-  if (ratio <= of(low)) return low
-  if (ratio >= of(high)) return high
+  if (angle <= angleOf(low)) return low
+  if (angle >= angleOf(high)) return high
   while (high - low > 1) {
     const middle = (low + high) >> 1
-    if (of(middle) <= ratio) low = middle
+    if (angleOf(middle) <= angle) low = middle
     else high = middle
   }
   if (!process.isContinuous) {
-    const part = Math.log(ratio / of(low)) / Math.log(of(high) / of(low))
+    const part = (angle - angleOf(low)) / (angleOf(high) - angleOf(low))
     // Whole times come out whole, not within rounding of it.
     return part < 1e-9 ? low : part > 1 - 1e-9 ? high : low + part
   }
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2
-    if (of(middle) <= ratio) low = middle
+    if (angleOf(middle) <= angle) low = middle
     else high = middle
   }
   return (low + high) / 2

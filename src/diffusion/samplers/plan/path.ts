@@ -1,5 +1,5 @@
 /** The options by which a sampler's path is chosen, and the path they choose. */
-import type { Predict } from "../../denoiser.ts"
+import type { Predict, Variance } from "../../denoiser.ts"
 import type { Process } from "../../process.ts"
 import { discreteGrid, type EdmLevels, edmGrid, type Family, sigmaGrid } from "../compat/grid.ts"
 import { type Grid, gridOf } from "./grid.ts"
@@ -37,6 +37,10 @@ export interface PathOptions {
 export interface Target {
   readonly process: Process
   readonly predict: Predict
+  /** Standard deviation of the data, for `edm`. */
+  readonly sigmaData?: number
+  /** Which variance its reverse steps have. */
+  readonly variance?: Variance
 }
 
 /**

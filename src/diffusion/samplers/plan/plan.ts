@@ -47,16 +47,22 @@ export interface Plan {
 
 /**
  * How to read an answer of a network whose input is x = signal x0 + sigma eps.
- * eps: x0 = (x - sigma eps) / signal. v: x0 = signal x - sigma v and eps = sigma x + signal v, each divided by
- * signal^2 + sigma^2. score: eps = -sigma score.
+ * eps: x0 = (x - sigma eps) / signal. v: x0 = (signal x / r - sigma v) / r and eps = (sigma x / r + signal v) / r with
+ * r^2 = signal^2 + sigma^2. velocity: x0 = (x - sigma velocity) / (signal + sigma). score: eps = -sigma score. EDM's
+ * output is read by {@link question}.
  *
  * @throws RangeError where there is no signal left and eps or score says nothing of x0.
  */
 export function reading(predict: Predict, signal: number, sigma: number): Reading {
   if (predict === "x0") return { x0: [0, 1], eps: [1 / sigma, -signal / sigma] }
   if (predict === "v") {
+    const size = Math.hypot(signal, sigma)
     const power = signal ** 2 + sigma ** 2
-    return { x0: [signal / power, -sigma / power], eps: [sigma / power, signal / power] }
+    return { x0: [signal / power, -sigma / size], eps: [sigma / power, signal / size] }
+  }
+  if (predict === "velocity") {
+    const sum = signal + sigma
+    return { x0: [1 / sum, -sigma / sum], eps: [1 / sum, signal / sum] }
   }
   if (signal === 0)
     throw new RangeError(
@@ -74,11 +80,31 @@ export function impliedNoise({ x0 }: Symbols, input: Form, signal: number, sigma
 /** How the network is asked about a sample at a level, in the scale that the path keeps samples in. */
 export function question(target: Target, grid: Grid, level: Level, x: Form): Pick<Ask, "time" | "input" | "reading"> {
   if (grid.question !== undefined) return grid.question(level, x)
+  if (target.predict === "edm" && grid.clock === "process") return edmQuestion(level, x, target.sigmaData ?? 0.5)
   return {
     time: level.time,
     input: grid.isScaled ? x : mix([level.signal, x]),
     reading: reading(target.predict, level.signal, level.sigma),
   }
+}
+
+/**
+ * EDM's network is asked about x / s with s^2 = sigma^2 + signal^2 data^2, and told log(sigma / signal) / 4; its output F
+ * gives x0 = (signal data^2 x / s + sigma data F) / s. Source: Karras et al. 2022, table 1.
+ */
+function edmQuestion({ signal, sigma, ratio }: Level, x: Form, data: number): Pick<Ask, "time" | "input" | "reading"> {
+  const size = Math.hypot(sigma, signal * data)
+  const x0: [number, number] = [(signal * data ** 2) / size, (sigma * data) / size]
+  return {
+    time: 0.25 * Math.log(ratio),
+    input: mix([1 / size, x]),
+    reading: { x0, eps: [(size - signal * x0[0]) / sigma, (-signal * x0[1]) / sigma] },
+  }
+}
+
+/** The clock of a plan: that of its path, unless the network is told levels. */
+export function clockOf({ predict }: Target, { clock }: Grid): Plan["clock"] {
+  return predict === "edm" ? "network" : clock
 }
 
 /** The process's time of a level's: the network counts from 0 where the process counts from 1. */

@@ -62,7 +62,7 @@ export function programOf(model: Denoiser, plan: Plan, { limit, replace }: Progr
       .reshape([1, buffers + 1])
       .matmul(parts)
       .reshape([batch, ...shape])
-    const answer = model.network.forward(input, clock === "process" ? t.sub(1) : t, labels ?? undefined)
+    const answer = model.network.forward(input, clock === "process" ? model.process.told(t) : t, labels ?? undefined)
     const isWide = answer.shape[1] === 2 * shape[0] && shape[0] !== undefined
     const [output, read] = isWide ? answer.split(2, 1) : [answer, undefined]
     const x0 = limited(input.mul(x0In).add(output.mul(x0Out)), limit)
