@@ -13,7 +13,7 @@ import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
 import { diffusionOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
-import { exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
 /** What differs between image recipes. */
 interface ImageRecipe {
@@ -92,7 +92,7 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
     ema: emaWarmup(o.ema),
     data: () => data({ ...o, split: "train" }),
     heldOut: (dataDir) => data({ ...o, split: "test", ...(dataDir !== undefined && { dataDir }) }),
-    defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+    defaultSteps: (sampler) => defaultSteps(model, sampler),
     sample: (request) => sampled(model, request),
     ...judged(model),
     previewCount: 64,

@@ -11,7 +11,7 @@ import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
 import { diffusionOptions, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
-import { exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
 const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
 
@@ -52,7 +52,7 @@ export const points: Recipe = {
       ema: emaWarmup(o.ema),
       data: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed })),
       heldOut: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed + 1 })),
-      defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+      defaultSteps: (sampler) => defaultSteps(model, sampler),
       sample: (request) => sampled(model, request),
       ...judged(model),
       previewCount: 2000,
