@@ -45,7 +45,8 @@ function step(
   }
   const scale = biasCorrection(b2, site).sqrt()
   const rate = site.rate.div(biasCorrection(b1, site))
-  return p.sub(nextM.mul(rate).div(second.sqrt().div(scale).add(eps)))
+  // The correction of the second moment is moved to scalars: a pass over all parameters less.
+  return p.sub(nextM.mul(rate.mul(scale)).div(second.sqrt().add(scale.mul(eps))))
 }
 
 /**
