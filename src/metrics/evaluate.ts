@@ -2,8 +2,9 @@
 import { type Batches, FeatureBank, rowsOf } from "./batches.ts"
 import { fid } from "./fid.ts"
 import { inceptionScore } from "./inception.ts"
-import { featureMmd, kid } from "./kid.ts"
+import { kid } from "./kid.ts"
 import { manifolds } from "./manifold.ts"
+import { featureMmd } from "./mmd.ts"
 import { type FeatureStatistics, MomentStream, type SignalOptions } from "./moments.ts"
 import { type FeatureNetwork, pixels, type ReadingOptions, readingsOf } from "./network.ts"
 
@@ -41,6 +42,8 @@ export interface MeasuredSet {
   /** Name of the network. */
   readonly features: string
   readonly width: number
+  /** Shades that pixels were rounded to, or `null`. */
+  readonly levels: number | null
   readonly statistics?: FeatureStatistics
   readonly bank?: FeatureBank
   readonly probabilities?: FeatureBank
@@ -128,6 +131,7 @@ export async function readSet(
       count,
       features: network.name,
       width,
+      levels: options.levels === undefined ? 256 : options.levels,
       ...(statistics && { statistics }),
       ...(bank && { bank }),
       ...(odds && { probabilities: odds }),
@@ -164,6 +168,11 @@ export async function evaluateSets(
       `${where}: ${generated.name} has features of ${generated.features}, ${reference.name} of ${reference.features}, expected one network`,
     )
   }
+  if (generated.levels !== reference.levels) {
+    throw new RangeError(
+      `${where}: ${generated.name} was rounded to ${generated.levels ?? "no"} levels, ${reference.name} to ${reference.levels ?? "none"}, expected the same`,
+    )
+  }
   const need = <T>(what: T | undefined, set: MeasuredSet, metric: MeasureName): T => {
     if (what !== undefined) return what
     throw new RangeError(`${where}: ${set.name} was not read for ${metric} (name it in the metrics of readSet)`)
@@ -188,7 +197,7 @@ export async function evaluateSets(
     reference: reference.name,
     referenceCount: reference.count,
     seed,
-    settings,
+    settings: generated.levels === null ? settings : { ...settings, levels: generated.levels },
   })
 
   const reports: MeasureReport[] = []
@@ -202,7 +211,7 @@ export async function evaluateSets(
       const found = await kid(...banks(metric), { ...options, seed, ...heard })
       reports.push(report("kid", found.value, { subsets: found.subsets, size: found.size }, found.std))
     } else if (metric === "mmd") {
-      const value = await featureMmd(...banks(metric), { size: mmdSize, seed })
+      const value = await featureMmd(...banks(metric), { size: mmdSize, seed, ...heard })
       reports.push(report("mmd", value, { kernel: "gaussian", bandwidth: "median", size: mmdSize }))
     } else if (metric === "pr") {
       const { closed, open } = await manifolds(

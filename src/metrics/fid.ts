@@ -15,7 +15,7 @@ const isStatistics = (x: Batches | FeatureStatistics): x is FeatureStatistics =>
  * It is 0 for equal sets and grows with what is blurred, missing or added. It depends on the features, and falls as the
  * sets grow (its bias is about 1 / count), so compare numbers of one network, one count and one reference only. The
  * trace is a sum of singular values of the product of the covariances' factors: exact also where there are fewer
- * images than features, where the root of the product is not. (For 2,048 features they take the calling thread some ten
+ * images than features, where the root of the product is not. (For 2,048 features they take the calling thread some
  * seconds; statistics run on the engine.) Sources: Heusel et al. 2017; Dowson and Landau 1982.
  *
  * @throws RangeError for features of two widths, features that are not finite, or sets of fewer than two rows.

@@ -53,7 +53,7 @@ export {
 } from "./evaluate.ts"
 export { fid } from "./fid.ts"
 export { type InceptionOptions, type InceptionScore, inceptionScore } from "./inception.ts"
-export { type FeatureMmdOptions, featureMmd, type Kid, type KidOptions, kid } from "./kid.ts"
+export { type Kid, type KidOptions, kid } from "./kid.ts"
 export type { WeightOptions } from "./labels.ts"
 export { LeNet, type LeNetOptions, lenetFeatures, lenetFrom } from "./lenet.ts"
 export {
@@ -63,6 +63,7 @@ export {
   type PrecisionRecall,
   precisionRecall,
 } from "./manifold.ts"
+export { type FeatureMmdOptions, featureMmd } from "./mmd.ts"
 export { type FeatureStatistics, featureStatistics, MomentStream, type SignalOptions } from "./moments.ts"
 export { type FeatureNetwork, featuresOf, fingerprint, pixels, type Reading, type ReadingOptions } from "./network.ts"
 export { type OnnxFeatureOptions, onnxFeatures } from "./onnx.ts"

@@ -1,8 +1,6 @@
-/** Kernel distances of two sets in the space of features: KID, and the maximum mean discrepancy of a sample. */
-import { array } from "../engine/array.ts"
+/** The kernel distance of two sets in the space of features (KID). */
 import { fold, Generator, keyOf } from "../engine/random.ts"
 import { finite, integer, positive } from "../stats/check.ts"
-import { type Kernel, mmd } from "../stats/mmd.ts"
 import { type Batches, type FeatureBank, twoBanks } from "./batches.ts"
 import type { SignalOptions } from "./moments.ts"
 import { type Products, withProducts } from "./product.ts"
@@ -45,7 +43,7 @@ interface Polynomial {
 const subsetStream = 0x6b6964
 
 /** `size` different numbers below `count`, in random order. */
-function drawn(count: number, size: number, random: Generator): Int32Array {
+export function drawn(count: number, size: number, random: Generator): Int32Array {
   const order = Int32Array.from({ length: count }, (_, i) => i)
   for (let i = 0; i < size; i++) {
     const j = i + random.integer(count - i)
@@ -139,34 +137,4 @@ export async function kid(
   }
   const kernel = { degree, scale: positive("kid", "scale", scale ?? 1 / a.width), offset }
   return kidOf(banks, draws(), rows, kernel, signal)
-}
-
-/** Options of {@link featureMmd}. */
-export interface FeatureMmdOptions {
-  readonly kernel?: Kernel
-  /** Most rows that are taken of each set, at random where it has more. */
-  readonly size?: number
-  readonly seed?: number
-}
-
-/**
- * The squared maximum mean discrepancy of two sets of features under any kernel of `mmd` in `tweedie/stats`, by default
- * the Gaussian one whose bandwidth is the median distance: unbiased, of at most `size` rows a set. It sees every moment,
- * where {@link kid} sees three. Source: Gretton et al. 2012.
- *
- * @throws RangeError for features of two widths or not finite, or sets of fewer than two rows.
- */
-export async function featureMmd(
-  generated: Batches | FeatureBank,
-  reference: Batches | FeatureBank,
-  { kernel = { kind: "gaussian" }, size = 2000, seed = 0 }: FeatureMmdOptions = {},
-): Promise<number> {
-  integer("featureMmd", "size", size, 2)
-  const banks = await twoBanks("featureMmd", generated, reference)
-  const random = new Generator(fold(keyOf(seed), subsetStream))
-  const [x, y] = banks.map((bank) => {
-    const rows = Math.min(size, bank.count)
-    return array("float64", [rows, bank.width], bank.take(drawn(bank.count, rows, random)))
-  })
-  return mmd(x, y, { kernel })
 }

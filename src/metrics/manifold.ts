@@ -1,6 +1,7 @@
 /** Fidelity and diversity apart: where two sets lie in balls around each other's points, in the space of features. */
 import { integer } from "../stats/check.ts"
 import { type Batches, type FeatureBank, twoBanks } from "./batches.ts"
+import { Cloud, meanOf, pairs } from "./distance.ts"
 import type { SignalOptions } from "./moments.ts"
 import { type Products, withProducts } from "./product.ts"
 
@@ -105,89 +106,6 @@ export async function manifolds(
       open: { density: inside / neighbours.open / x.count, coverage: share(isCovered) },
     }
   })
-}
-
-/** Rows a block: products of this size keep the processors busy, and hold 8 MiB. */
-const blockRows = 1024
-
-function meanOf(bank: FeatureBank): Float64Array {
-  const mean = new Float64Array(bank.width)
-  const row = new Float64Array(bank.width)
-  for (let i = 0; i < bank.count; i++) {
-    bank.copy(i, row, 0)
-    for (let j = 0; j < row.length; j++) mean[j] += row[j] / bank.count
-  }
-  return mean
-}
-
-/** Part of a set: its first row, and how many. */
-interface Span {
-  readonly from: number
-  readonly length: number
-}
-
-/** A set whose rows are read block by block, moved so that the reference is about the origin: distances stay exact. */
-class Cloud {
-  readonly count: number
-  readonly block: number
-  readonly #bank: FeatureBank
-  readonly #center: Float64Array
-
-  constructor(bank: FeatureBank, center: Float64Array) {
-    this.count = bank.count
-    this.block = Math.min(blockRows, bank.count)
-    this.#bank = bank
-    this.#center = center
-  }
-
-  /** Blocks of rows, the last one filled up with zeros. */
-  *blocks(): Iterable<Span & { readonly data: Float64Array; readonly norms: Float64Array }> {
-    const width = this.#center.length
-    for (let from = 0; from < this.count; from += this.block) {
-      const length = Math.min(this.block, this.count - from)
-      const data = new Float64Array(this.block * width)
-      const norms = new Float64Array(this.block)
-      for (let i = 0, at = 0; i < length; i++) {
-        this.#bank.copy(from + i, data, at)
-        for (let j = 0; j < width; j++, at++) {
-          data[at] -= this.#center[j]
-          norms[i] += data[at] ** 2
-        }
-      }
-      yield { from, length, data, norms }
-    }
-  }
-}
-
-/** Below this share of the norms a distance is rounding, and is computed again from the differences. */
-const close = 1e-8
-
-/** Squared distances [x.block, y.block] of all pairs of blocks. */
-async function* pairs(
-  x: Cloud,
-  y: Cloud,
-  products: Products,
-  signal?: AbortSignal,
-): AsyncGenerator<{ readonly i: Span; readonly j: Span; readonly squares: Float64Array }> {
-  for (const i of x.blocks()) {
-    for (const j of y.blocks()) {
-      signal?.throwIfAborted()
-      const width = i.data.length / x.block
-      const squares = await products.inner(i.data, j.data, width)
-      for (let a = 0; a < i.length; a++) {
-        for (let b = 0, at = a * y.block; b < j.length; b++, at++) {
-          const norms = i.norms[a] + j.norms[b]
-          let d = norms - 2 * squares[at]
-          if (d < close * norms) {
-            d = 0
-            for (let p = a * width, q = b * width, end = p + width; p < end; p++, q++) d += (i.data[p] - j.data[q]) ** 2
-          }
-          squares[at] = d
-        }
-      }
-      yield { i, j, squares }
-    }
-  }
 }
 
 /** For every point the squared distance of its k-th nearest other point of its set, for two k. */

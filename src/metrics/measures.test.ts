@@ -7,8 +7,9 @@ import { mmd } from "../stats/mmd.ts"
 import { FeatureBank } from "./batches.ts"
 import { fid } from "./fid.ts"
 import { inceptionScore } from "./inception.ts"
-import { featureMmd, kid, kidOf } from "./kid.ts"
+import { kid, kidOf } from "./kid.ts"
 import { densityCoverage, manifolds, precisionRecall } from "./manifold.ts"
+import { featureMmd } from "./mmd.ts"
 import { resizeWeights } from "./onnx.ts"
 
 interface Case {
@@ -100,12 +101,20 @@ test("KID of whole sets is the unbiased discrepancy of the cubic kernel, and fol
 test("MMD of features is that of statistics, of all rows or of a part drawn by its seed", async () => {
   const { generated, reference } = cases[1]
   expect(await featureMmd(doubles(generated), doubles(reference))).toBeCloseTo(mmd(generated, reference), 12)
-  const kernel = { kind: "energy" } as const
+  const kernel = { kind: "gaussian", bandwidth: 3 } as const
+  expect(await featureMmd(doubles(generated), doubles(reference), { bandwidth: 3 })).toBeCloseTo(
+    mmd(generated, reference, { kernel }),
+    12,
+  )
   const part = (seed: number): Promise<number> =>
-    featureMmd(doubles(generated), doubles(reference), { kernel, size: 50, seed })
+    featureMmd(doubles(generated), doubles(reference), { bandwidth: 3, size: 50, seed })
   expect(await part(1)).toBe(await part(1))
   expect(await part(1)).not.toBe(await part(2))
   expect(Math.abs((await part(1)) / mmd(generated, reference, { kernel }) - 1)).toBeLessThan(0.5)
+  const one = doubles([[1, 2, 3]])
+  await expect(featureMmd(one, one)).rejects.toThrow(/^featureMmd: the sets have 1 and 1 rows, expected two or more/)
+  const same = doubles([one, one].map(() => [1, 2, 3]))
+  await expect(featureMmd(same, same)).rejects.toThrow(/median distance of the rows is 0/)
 })
 
 test("large products run on the engine and give the neighbours that plain distances give", async () => {

@@ -189,7 +189,7 @@ test("every number of images names its network, its reference, both counts and i
     const isDistance = ["fid", "kid", "mmd"].includes(measure)
     if (measure !== "recall") expect(isDistance ? noisy[i].value - value : value - noisy[i].value).toBeGreaterThan(0.01)
   }
-  expect(clean[1].settings).toEqual({ subsets: 10, size: 300 })
+  expect(clean[1].settings).toEqual({ subsets: 10, size: 300, levels: 256 })
   expect(clean[2].value).toBeGreaterThan(5)
   expect(clean[2].std).toBeGreaterThan(0)
   // Read once or anew, whole or in parts: the same numbers.
@@ -206,6 +206,9 @@ test("sets of two networks, sets read for other measures, and measures that do n
   expect(set).toMatchObject({ name: "a", count: 20, features: "pixels", width: 36 })
   await expect(evaluateSets(set, await readSet("b", images, { network: columns }))).rejects.toThrow(
     /a has features of pixels, b of columns/,
+  )
+  await expect(evaluateSets(set, await readSet("b", images, { levels: null }))).rejects.toThrow(
+    /a was rounded to 256 levels, b to none/,
   )
   await expect(evaluateSets(set, set, { metrics: ["kid"] })).rejects.toThrow(/a was not read for kid/)
   await expect(readSet("a", images, { metrics: ["is"] })).rejects.toThrow(/pixels gives no probabilities/)
