@@ -22,6 +22,7 @@ const order = [
   "engine < nn optim losses minimize ode",
   "linalg < minimize",
   "ground < linalg < stats < transport metrics",
+  "engine nn < metrics",
   "ground < io < data",
   "nn optim losses minimize ode transport metrics data < diffusion vae gan flow estimators",
   "nn optim data < train",

@@ -4,6 +4,7 @@ import { points } from "./points.ts"
 import type { Recipe } from "./recipe.ts"
 
 export { fashion, glyphs, mnist } from "./images.ts"
+export { type LeNetTraining, type TrainLeNetOptions, trainLeNet } from "./lenet.ts"
 export { points } from "./points.ts"
 export type { CommonOptions, Experiment, Exported, Recipe, SampleRequest } from "./recipe.ts"
 
