@@ -26,6 +26,7 @@ export const evalOptions = z.strictObject({
     .enum(["denoising", "consistency"])
     .default("denoising")
     .describe("two forms of the same bound; the second has more variance"),
+  unclipped: z.boolean().default(false).describe("let x0 leave [-1, 1], as training on the bound does"),
   probes: z
     .number()
     .int()
@@ -90,7 +91,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
     const { x } = data.batch(range(o.count))
     const steps =
       metric === "bpd"
-        ? experiment.bound(x, { draws, form, rows, ...options })
+        ? experiment.bound(x, { draws, form, rows, ...(o.unclipped && { clip: null }), ...options })
         : experiment.likelihood(x, { probes, rtol: tolerance, atol: tolerance, ...options })
     for await (const at of steps) {
       found = at
@@ -107,8 +108,8 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   }
   const seconds = (performance.now() - began) / 1000
   if (found !== undefined) {
-    const { metric, form, draws, probes, tolerance, seed } = o
-    const asked = metric === "bpd" ? { form, draws } : { probes, tolerance }
+    const { metric, form, draws, unclipped, probes, tolerance, seed } = o
+    const asked = metric === "bpd" ? { form, draws, unclipped } : { probes, tolerance }
     const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
     if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)
     else process.stdout.write("rows" in found ? boundTable(found) : flowLine(found))

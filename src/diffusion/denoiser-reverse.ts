@@ -54,7 +54,7 @@ export function reverseStep(
 
 /** {@link reverseStep} from an answer that is at hand. */
 export function reverseOf(
-  { process, clip: bound, variance: own }: Denoiser,
+  { process, clip: bound, variance: own, firstStd }: Denoiser,
   answer: Prediction,
   xt: Tensor,
   t: Tensor,
@@ -68,7 +68,7 @@ export function reverseOf(
   if (variance !== "learned") return { x0, mean, logVariance: table((i) => logVariances(process, i)[variance]) }
   if (answer.share === null)
     throw new RangeError("reverseStep: the denoiser's variance is not learned (give it variance: learned)")
-  const small = table((i) => logVariances(process, i).small)
+  const small = table((i) => (i === 1 && firstStd !== null ? 2 * Math.log(firstStd) : logVariances(process, i).small))
   const large = table((i) => Math.log(process.posterior(i).forwardVariance))
   return { x0, mean, logVariance: answer.share.mul(large).add(answer.share.neg().add(1).mul(small)) }
 }

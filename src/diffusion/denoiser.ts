@@ -37,6 +37,11 @@ export interface DenoiserOptions {
   readonly sigmaData?: number
   /** `learned` takes a network with twice the channels: the second half says where between small and large each variance lies. */
   readonly variance?: Variance
+  /**
+   * Least standard deviation that a learned variance may have at t = 1, in place of OpenAI's rule. Where nearly
+   * every byte can be told from x_1 (digits on black), that is too wide, and most of L_0 is its price.
+   */
+  readonly firstStd?: number | null
 }
 
 /** A noise level of programs: scales that broadcast over samples, and what the network is told of it, `[batch]`. */
@@ -54,23 +59,29 @@ export class Denoiser<N extends Network = Network> {
   readonly clip: number | null
   readonly sigmaData: number
   readonly variance: Variance
+  readonly firstStd: number | null
 
   constructor(
     network: N,
     process: Process,
-    { predict = "eps", clip, sigmaData = 0.5, variance = "small" }: DenoiserOptions = {},
+    { predict = "eps", clip, sigmaData = 0.5, variance = "small", firstStd = null }: DenoiserOptions = {},
   ) {
     if ((predict === "eps" || predict === "score" || predict === "edm") && process.alphaBar(process.steps) === 0)
       throw new RangeError(
         `denoiser: no signal is left at time ${process.steps}, where ${predict} says nothing of x0 (predict v or x0)`,
       )
     if (!(sigmaData > 0)) throw new RangeError(`denoiser: got sigmaData ${sigmaData}, expected a number above 0`)
+    if (firstStd !== null && !(firstStd > 0 && variance === "learned"))
+      throw new RangeError(
+        `denoiser: got firstStd ${firstStd} with variance ${variance}, expected a number above 0 and a learned variance`,
+      )
     this.network = network
     this.process = process
     this.predict = predict
     this.clip = clip === undefined ? (network.shape.length === 3 ? 1 : null) : clip
     this.sigmaData = sigmaData
     this.variance = variance
+    this.firstStd = firstStd
   }
 
   /** Shape of one sample. */
@@ -307,7 +318,7 @@ export function denoiser<N extends Network>(network: N, process: Process, option
  * the same too. A denoiser that preserves variance and predicts eps, x0, v or the score is given back as it is.
  */
 export function preserving<N extends Network>(model: Denoiser<N>): Denoiser {
-  const { process, network, predict, clip, variance } = model
+  const { process, network, predict, clip, variance, firstStd } = model
   const { preserving: isPreserving, isLearned } = process.levels
   if (isPreserving && !isLearned && predict !== "velocity" && predict !== "edm") return model
   const known: Network = {
@@ -319,5 +330,5 @@ export function preserving<N extends Network>(model: Denoiser<N>): Denoiser {
       return share === null ? v : concat([v, share.mul(2).sub(1)], 1)
     },
   }
-  return new Denoiser(known, gaussian(process.schedule), { predict: "v", clip, variance })
+  return new Denoiser(known, gaussian(process.schedule), { predict: "v", clip, variance, firstStd })
 }

@@ -127,6 +127,9 @@ describe("the bound of the best denoiser of Gaussian data", () => {
   test("is refused for samples that are none", async () => {
     await expect(last(bound(model, rows([], 0, 1)))).rejects.toThrow("bound: got samples [0, 1], expected [count, 1]")
     await expect(last(bound(model, rows([1, 2], 1, 2)))).rejects.toThrow("bound: got samples [1, 2]")
+    await expect(last(bound(model, rows([0.1, Number.NaN], 2, 1)))).rejects.toThrow(
+      /bound: the term of time \d+ is NaN for sample 1/,
+    )
     await expect(measured({ draws: 0 })).rejects.toThrow("bound: got draws 0, expected a whole number from 1")
   })
 })
@@ -245,6 +248,17 @@ test("a learned variance lies between the fixed ones by the network's share, as 
     expect(toNumbers(await run(rows([0.3], 1, 1)))[0]).toBeCloseTo(value, 3)
     await run.dispose()
   }
+  // The first step may be given less to begin with, and only it.
+  const least: Network = { shape: [1], forward: (x) => x.mul(0).broadcastTo([1, 2]).sub(1) }
+  const narrow = denoiser(least, twenty, { variance: "learned", firstStd: 1e-3 })
+  for (const [t, expected] of [
+    [1, 2 * Math.log(1e-3)],
+    [2, logVariances(twenty, 2).small],
+  ]) {
+    const step = reverseStep(narrow, constant(rows([0.3], 1, 1)), constant(Int32Array.of(t)))
+    expect(evaluate([step.logVariance.value])[0].data[0]).toBeCloseTo(expected, 5)
+  }
+  expect(() => denoiser(least, twenty, { firstStd: 1e-3 })).toThrow("denoiser: got firstStd 0.001 with variance small")
   const single: Network = { shape: [1], forward: (x) => x }
   const wrong = denoiser(single, twenty, { variance: "learned" })
   expect(() => wrong.at(constant(rows([1], 1, 1)), constant(Int32Array.of(1)))).toThrow(

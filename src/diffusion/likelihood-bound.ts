@@ -114,7 +114,14 @@ export async function* bound(
         array("float32", [together, noises, ...model.shape], noise),
         ...(labels === undefined ? [] : [array("int32", [together], classes)]),
       )
-      for (let k = 0; k < part.length; k++) found[start + k] = Number(data[k])
+      for (const [k, { i, t }] of part.entries()) {
+        const nats = Number(data[k])
+        if (!Number.isFinite(nats))
+          throw new RangeError(
+            `bound: the term of time ${t} is ${nats} for sample ${i} (are data and weights finite, and the variance not 0?)`,
+          )
+        found[start + k] = nats
+      }
     }
     return found
   }

@@ -74,8 +74,8 @@ export interface Built<N extends Network> {
  * @throws RangeError when options do not go together.
  */
 export function built<N extends Network & object>(network: N, options: ModelOptions & ObjectiveOptions): Built<N> {
-  const { predict, variance, sigmaData, process, times, objective, draw } = options
-  const head = { predict, variance, sigmaData }
+  const { predict, variance, sigmaData, process, times, objective, draw, firstStd } = options
+  const head = { predict, variance, sigmaData, ...(firstStd !== undefined && { firstStd }) }
   if ((process === "learned") !== (objective === "vdm"))
     throw new RangeError(`--process ${process}: the objective is ${objective} (learned and vdm go together)`)
   if (process !== "learned") {

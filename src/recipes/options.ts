@@ -37,6 +37,14 @@ export const diffusionOptions = {
     .enum(["small", "large", "learned"])
     .default("small")
     .describe("variance of reverse steps; learned wants the objective hybrid or vlb"),
+  firstStd: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      "least standard deviation a learned variance may have in the last step of sampling (default: OpenAI's rule)",
+    ),
   sigmaData: z.number().positive().max(100).default(0.5).describe("standard deviation of the data, for edm"),
 }
 
