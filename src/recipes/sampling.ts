@@ -48,6 +48,10 @@ const read: Readonly<Record<string, Read>> = {
       .max(1)
       .describe("share of fresh noise: 0 is deterministic (default 0 for ddim, 1 for eulerAncestral)"),
   },
+  rederive: {
+    by: ["ddim"],
+    schema: z.boolean().default(true).describe("take the noise as the network says it, though x0 was bounded"),
+  },
   variance: {
     by: ["ddpm"],
     schema: z.enum(["small", "large", "learned"]).describe("variance of the steps (default: the model's)"),
@@ -101,7 +105,7 @@ const read: Readonly<Record<string, Read>> = {
   },
   compat: {
     by: onPaths,
-    schema: z.enum(["diffusers"]).describe("take the steps of that library's schedulers, odd ones too"),
+    schema: z.enum(["diffusers"]).describe("take the steps of that library's schedulers, odd ones too, digit by digit"),
   },
 }
 
@@ -110,7 +114,8 @@ export const samplingOptions: Readonly<Record<string, z.ZodType>> & { readonly s
   sampler: z.enum(names).default("ddim").describe("how to sample"),
   ...Object.fromEntries(
     Object.entries(read).map(([key, { by, schema }]) => {
-      const who = by === names || by === onPaths ? "" : `${by.join(", ")}: `
+      // Who reads an option is told where it is a few; the others say so when they are given it.
+      const who = by.length > 4 ? "" : `${by.join(", ")}: `
       return [
         key,
         (schema.def.type === "default" ? schema : schema.optional()).describe(`${who}${schema.description ?? ""}`),

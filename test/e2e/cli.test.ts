@@ -103,6 +103,38 @@ describe("a run", () => {
     for (let i = 0; i < a.data.length; i++) expect(Math.abs(Number(a.data[i]) - Number(c.data[i]))).toBeLessThan(1e-4)
   })
 
+  test("is sampled by any sampler, with its own options, and told when a sampler has no such option", async () => {
+    const asked: [string, ...string[]][] = [
+      ["heun", "--spacing", "karras", "--churn", "2"],
+      ["dpmSolver", "--order", "3", "--algorithm", "sde-dpmsolver++", "--no-lower-order-final"],
+      ["unipc", "--variant", "bh1", "--threshold", "0.99"],
+      ["probabilityFlow", "--rtol", "0.01", "--atol", "0.01"],
+    ]
+    for (const [sampler, ...options] of asked) {
+      const told = await tweedie(
+        "sample",
+        "run",
+        "--count",
+        "2",
+        "--sampler",
+        sampler,
+        "--steps",
+        "4",
+        "--format",
+        "npy",
+        "--out",
+        `${sampler}.npy`,
+        ...options,
+      )
+      expect(told.stderr).toMatch(/2 samples/)
+      expect(told.code).toBe(0)
+      expect(readNpy(bytes(at(`${sampler}.npy`))).shape).toEqual([2, 1, 28, 28])
+    }
+    const refused = await tweedie("sample", "run", "--sampler", "heun", "--eta", "0.5")
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toMatch(/eta: got it for the sampler heun, expected one of ddim, eulerAncestral/)
+  })
+
   test("is sampled ancestrally into a PNG grid", async () => {
     const { code } = await tweedie(
       "sample",

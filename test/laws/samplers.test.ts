@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest"
 import { type Denoiser, denoiser, type Network, type Predict } from "../../src/diffusion/denoiser.ts"
 import * as diffusion from "../../src/diffusion/index.ts"
 import { gaussian, type Process } from "../../src/diffusion/process.ts"
+import { edm, flow, subVp, ve } from "../../src/diffusion/process-sde.ts"
 import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../../src/diffusion/samplers/all.ts"
 import { ddpm } from "../../src/diffusion/samplers/ancestral.ts"
 import { ddim } from "../../src/diffusion/samplers/ddim.ts"
@@ -159,7 +160,7 @@ function exact(step: NonNullable<Row["step"]>, of: Process, steps: number): { me
  * The same from a sampler's plan: a sample is a number and a weight of each draw of noise, which the plan's steps and
  * the known denoiser, both linear, take along.
  */
-function linear1(plan: Plan, levels: EvenLevels): { mean: number; variance: number } {
+function linear1(plan: Plan, levels: Pick<EvenLevels, "denoised">): { mean: number; variance: number } {
   const n = plan.asks.length + 2
   const unit = (k: number): Float64Array => Float64Array.from({ length: n }, (_, i) => (i === k + 1 ? 1 : 0))
   let x = new Float64Array(n)
@@ -590,6 +591,98 @@ test("the adaptive flow ends where the flow does, to its tolerance, and asks mor
     for (const [i, v] of x.data.entries()) expect(Math.abs(v - of.flowed(start[i], m, s))).toBeLessThan(20 * tolerance)
   }
   expect(asked[1]).toBeGreaterThan(1.3 * asked[0])
+})
+
+test("whatever the process and the prediction, samples of a Gaussian have its mean and variance", async () => {
+  const copies = 60
+  const n = 50 * copies
+  const data = 0.7
+  /** The best network in EDM's form: told log(sigma / signal) / 4, asked about y / sqrt(ratio^2 + data^2). */
+  const edmNetwork: Network = {
+    shape: [copies],
+    forward(x, t) {
+      const square = t.cast("float32").mul(8).exp().reshape([x.shape[0], 1])
+      const size = square.add(data ** 2).sqrt()
+      const y = x.mul(size)
+      const x0 = y
+        .mul(s ** 2)
+        .add(square.mul(m))
+        .div(square.add(s ** 2))
+      const kept = y.mul(data ** 2).div(size.square())
+      return x0.sub(kept).div(square.sqrt().mul(data).div(size))
+    },
+  }
+  for (const of of [
+    gaussian(cosine(100)),
+    ve({ max: 20, steps: 100 }),
+    subVp({ steps: 100 }),
+    flow({ steps: 100 }),
+    edm({ max: 20, steps: 100 }),
+  ]) {
+    const ends = of.signal(of.steps) === 0
+    const models = [
+      denoiser(new MixtureNetwork([one], of, "velocity", copies), of, { predict: "velocity" }),
+      denoiser(new MixtureNetwork([one], of, "v", copies), of, { predict: "v" }),
+      ...(ends ? [] : [denoiser(edmNetwork, of, { predict: "edm", sigmaData: data })]),
+    ]
+    for (const [k, model] of models.entries()) {
+      const names = ["ddpm", "ddim", "dpmSolver", ...(ends ? [] : (["heun"] as const))] as const
+      // All samplers on one prediction, one of them on the others.
+      for (const name of k === 0 ? names : [names[k + 1] ?? "unipc"]) {
+        const options = { count: n / copies, steps: 50, seed: 8 }
+        const { x } = await last(samplers[name](model, options))
+        const plan = plans[name]({ process: of, predict: "x0" }, options)
+        const expected = linear1(plan, {
+          denoised(v, t, centre, std) {
+            const [signal, noise] = [of.signal(t), of.sigma(t) ** 2]
+            return (std ** 2 * signal * v + noise * centre) / (std ** 2 * signal ** 2 + noise)
+          },
+        })
+        const error = Math.sqrt(expected.variance / n)
+        expect(Math.abs(mean(x.data) - expected.mean)).toBeLessThan(4 * error)
+        expect(Math.abs(variance(x.data) / expected.variance - 1)).toBeLessThan(4 * Math.sqrt(2 / n))
+        // And that is not far from the data's.
+        expect(Math.abs(expected.mean - m)).toBeLessThan(0.05)
+        expect(Math.abs(expected.variance / s ** 2 - 1)).toBeLessThan(0.25)
+      }
+    }
+    if (of.signal(of.steps) === 0) continue
+    const model = denoiser(new MixtureNetwork([one], of, "velocity", copies), of, { predict: "velocity" })
+    const { x } = await last(probabilityFlow(model, { count: n / copies, steps: 2, seed: 8, rtol: 1e-3, atol: 1e-3 }))
+    expect(Math.abs(mean(x.data) - m)).toBeLessThan((4 * s) / Math.sqrt(n) + 0.01)
+    expect(Math.abs(variance(x.data) / s ** 2 - 1)).toBeLessThan(4 * Math.sqrt(2 / n) + 0.02)
+  }
+})
+
+test("order 3 of DPM-Solver is what the factor 2 makes it: without it, as in diffusers, the error falls by the square", () => {
+  const of = new EvenLevels(1000)
+  const error = (steps: number, compat: "diffusers" | null): number => {
+    // diffusers has the last level twice, and stands still between the two: the path is the same.
+    const count = compat === null ? steps : steps + 1
+    const plan = plans.dpmSolver(
+      { process: of.process, predict: "eps" },
+      {
+        order: 3,
+        algorithm: "dpmsolver",
+        steps: count,
+        spacing: "exponential",
+        final: "first",
+        lowerOrderFinal: false,
+        compat,
+      },
+    )
+    let asked = 0
+    const network = (v: Float64Array): Float64Array => {
+      const t = of.times + (asked++ * (1 - of.times)) / steps
+      const ratio = of.ratio(t)
+      return v.map((w) => (w * Math.hypot(1, ratio) - of.denoised(w, t, m, s)) / ratio)
+    }
+    const seen = [...follow(plan, { noise: () => [0.7], network })]
+    return Math.abs(seen[seen.length - 1].x[0] - of.flowed(0.7, m, s))
+  }
+  const order = (compat: "diffusers" | null): number => Math.log2(error(12, compat) / error(48, compat)) / 2
+  expect(order(null)).toBeGreaterThan(2.9)
+  expect(order("diffusers")).toBeLessThan(2.3)
 })
 
 test("every sampler's program gives what its plan gives on the host, with clipping and thresholding", async () => {

@@ -61,7 +61,10 @@ export function dpmSolverPlan(
   const asks = moves.map(({ from, to }, k): Ask => {
     const left = moves.length - k
     const isLast = left === 1 && (eulerAtFinal || few || to.sigma === 0)
-    const used = isLast || !Number.isFinite(from.lambda) ? 1 : Math.min(order, k + 1, left === 2 && few ? 2 : 3)
+    const used =
+      isLast || !Number.isFinite(from.lambda) || to.lambda === from.lambda
+        ? 1
+        : Math.min(order, k + 1, left === 2 && few ? 2 : 3)
     const m0 = answerOf(algorithm, own, kept[0], from)
     const w = exponentialWeights(algorithm, from, to, f)
     const h = f(to.lambda - from.lambda)

@@ -57,6 +57,8 @@ function update(
   { variant, predictX0 }: { readonly variant: "bh1" | "bh2"; readonly predictX0: boolean },
 ): Form {
   const h = f(to.lambda - from.level.lambda)
+  // Between two equal levels there is nowhere to go.
+  if (h === 0) return x
   const hh = predictX0 ? -h : h
   const grown = f(Math.expm1(hh))
   const scale = variant === "bh1" ? hh : grown

@@ -189,3 +189,28 @@ test("a pipeline's scheduler file is read as it is, with unknown keys left alone
   })
   expect(schedule.alphaBar[1000]).toBeCloseTo(4.0358e-5, 9)
 })
+
+test("a path whose last level is there twice, where diffusers may give NaN, gives numbers", () => {
+  for (const [name, config] of [
+    ["UniPCMultistepScheduler", { use_karras_sigmas: true, final_sigmas_type: "sigma_min", solver_order: 3 }],
+    ["UniPCMultistepScheduler", { solver_type: "bh1" }],
+    [
+      "DPMSolverMultistepScheduler",
+      { use_karras_sigmas: true, final_sigmas_type: "sigma_min", solver_order: 3, solver_type: "heun" },
+    ],
+    ["EDMDPMSolverMultistepScheduler", { final_sigmas_type: "sigma_min", solver_order: 3, lower_order_final: false }],
+  ] as const) {
+    const { plan } = planOf({
+      class: name,
+      config,
+      steps: 20,
+      arguments: {},
+      timesteps: [],
+      first: [],
+      last: [],
+      noised: [],
+    })
+    for (const { x } of follow(plan, { noise: field, network: (v) => v.map((w) => 0.5 * w) }))
+      expect(x.every(Number.isFinite)).toBe(true)
+  }
+})

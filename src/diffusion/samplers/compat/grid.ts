@@ -6,7 +6,7 @@
  * - DDIM and PNDM step to t - floor(T / N) whatever the spacing, so `linspace` (and `trailing` where N does not divide
  *   T) leave out or repeat a part of the path (diffusers issues 11347 and 12633).
  * - DDPM adds noise in the last step unless it is at t = 0, so with an offset or `trailing` the result is noisy.
- * - DDIM and DDPM take eps as the network says it, though x0 was bounded.
+ * - DDIM takes eps as the network says it, though x0 was bounded.
  * - `trailing` counts by floating steps: for some N (61, 103, ... of 1000) there is one time more, -1, which is T - 1.
  * - DPM-Solver and UniPC have N + 1 times for `linspace` and `leading`, and leave out the last; they cut times to whole
  *   numbers, so `exponential` and `beta` tell the network a time below that of the level.
@@ -14,7 +14,14 @@
  * - Euler's noise (`churn`) is added after the network was asked, not before.
  * - DPM-Solver of order 3, multistep, counts the second difference half, and its stochastic form has a wrong sign there:
  *   neither is of order 3.
+ * - Euler divides its noise by one step too many where levels are `log_linear`.
  * - PNDM turns v into eps by the level of the step, not by that at which v was given.
+ * - UniPC's `bh1` with a last level of 0, and a last level that is there twice, make NaN in diffusers; here they do not.
+ * - Learned variances are cut from channel 3 on by the solvers of diffusers, whatever the image has; here where they begin.
+ *
+ * Results agree to 1e-5 of the largest number, but for what float32 itself leaves open: the tables of
+ * `rescale_betas_zero_snr` hang on the last bits of PyTorch's square root (1e-4 where little noise is left), levels of
+ * 10,000 and more (the cosine schedule) swallow digits, and so do results that are differences of large numbers.
  */
 import { beta } from "../../../stats/laws/beta.ts"
 import type { Process } from "../../process.ts"
@@ -214,7 +221,15 @@ export function sigmaGrid(
   const most = levels.reduce((m, l) => Math.max(m, l.ratio), 0)
   const isWide = named === "leading" && !isSolver
   const start = isSolver ? 1 : isWide ? f(Math.sqrt(f(f(most * most) + 1))) : most
-  return { moves, clock: "network", round: f, isScaled: isSolver, start, noised: noisedBy(moves, isSolver) }
+  return {
+    moves,
+    clock: "network",
+    round: f,
+    isScaled: isSolver,
+    start,
+    churned: sigmas.length,
+    noised: noisedBy(moves, isSolver),
+  }
 }
 
 /** EDM's own levels, which ask for no table. */
@@ -247,10 +262,12 @@ export function edmGrid(
         ? [...linspace(0, 1, steps)].map((u) => f(f(f(high) + f(u * f(low - high))) ** rho))
         : levelsOf(steps, spacing, sigmaMax, sigmaMin, { rho }).map(f)
       : [...linspace(Math.log(sigmaMin), Math.log(sigmaMax), steps)].map((l) => f(Math.exp(l))).reverse()
-  const levels = [...sigmas, final === "zero" ? 0 : f(sigmaMin)].map((sigma, i): Level => {
-    const time = i === steps ? -1 : f(0.25 * f(Math.log(sigma)))
-    return { time, signal: 1, sigma, ratio: sigma, lambda: f(0 - f(Math.log(sigma))), alphaBar: 1 / (1 + sigma ** 2) }
-  })
+  const levels = [...sigmas, final === "zero" ? 0 : isSingle ? f(sigmaMin) : sigmas[steps - 1]].map(
+    (sigma, i): Level => {
+      const time = i === steps ? -1 : f(0.25 * f(Math.log(sigma)))
+      return { time, signal: 1, sigma, ratio: sigma, lambda: f(0 - f(Math.log(sigma))), alphaBar: 1 / (1 + sigma ** 2) }
+    },
+  )
   const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   return {
     moves,

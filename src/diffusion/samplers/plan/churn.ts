@@ -20,7 +20,7 @@ export interface Churn {
  */
 export function churned(
   { process }: Target,
-  { moves, isScaled, clock }: Grid,
+  { moves, isScaled, clock, churned: count = moves.length }: Grid,
   { from }: Move,
   { churn = 0, churnMin = 0, churnMax = Number.POSITIVE_INFINITY, churnNoise = 1 }: Churn,
 ): { level: Level; added: number } | null {
@@ -28,7 +28,7 @@ export function churned(
     throw new RangeError(
       `churn: got churn ${churn}, churnMin ${churnMin}, churnMax ${churnMax}, churnNoise ${churnNoise}, expected none below 0 and churnMin <= churnMax`,
     )
-  const gamma = from.ratio >= churnMin && from.ratio <= churnMax ? Math.min(churn / moves.length, Math.SQRT2 - 1) : 0
+  const gamma = from.ratio >= churnMin && from.ratio <= churnMax ? Math.min(churn / count, Math.SQRT2 - 1) : 0
   if (gamma === 0) return null
   if (clock === "network" && isScaled) throw new RangeError("churn: a path of EDM's classes adds no noise (no churn)")
   const ratio = from.ratio * (1 + gamma)

@@ -40,6 +40,8 @@ export interface Grid {
   readonly isScaled: boolean
   /** The standard deviation of the first sample. */
   readonly start: number
+  /** Over how many steps noise is added, where it is not all of them. */
+  readonly churned?: number
   /** Weights of x0 and of noise that make a sample of a time. */
   readonly noised: (time: number) => { readonly signal: number; readonly sigma: number }
   /** How the network is asked, where it is not by what it predicts. */

@@ -17,7 +17,7 @@ export interface PathOptions {
   readonly final?: "zero" | "first"
   /** `diffusers` follows its scheduler classes number by number, with all that is odd in them: compat/grid.ts lists it. */
   readonly compat?: "diffusers" | null
-  /** Leaves out levels noisier than this log(signal / sigma); solvers alone. */
+  /** With `compat`, solvers: leaves out levels noisier than this log(signal / sigma). */
   readonly lambdaMin?: number
   /** With `compat`: the times whose levels are the ends of those spaced by a formula. */
   readonly ends?: TimeSpacing
