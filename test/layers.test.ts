@@ -39,6 +39,8 @@ const node: Readonly<Record<string, string>> = {
   "data/files.ts": "reads data sets from the disk",
   "io/atomic.ts": "replaces files on the disk",
   "train/checkpoint.ts": "keeps checkpoints on the disk",
+  "train/disk.ts": "is what is done to the disk",
+  "train/lock.ts": "asks whether a process lives",
   "train/run.ts": "keeps run folders on the disk",
   "diffusers/": "reads and writes folders of models",
   "serve/": "answers HTTP",

@@ -7,6 +7,20 @@ import { writeFileAtomic } from "../io/atomic.ts"
 import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment } from "../recipes/recipe.ts"
 import { loadRun } from "./runs.ts"
+import { Voice } from "./voice.ts"
+
+/** Flags of the verb. */
+export interface ExportFlags {
+  readonly out?: string
+  readonly at?: string
+  readonly json?: boolean
+}
+
+/** The files that {@link writeExport} writes. */
+export const exportedFiles = (folder: string): string[] => [
+  join(folder, "model.onnx"),
+  join(folder, "model.safetensors"),
+]
 
 /** Writes `model.onnx` and `model.safetensors` of an experiment into a folder. */
 export async function writeExport({ exported, variables }: Experiment, folder: string): Promise<string[]> {
@@ -23,16 +37,18 @@ export async function writeExport({ exported, variables }: Experiment, folder: s
   )
   const values = await read([...variables.values()])
   const weights = writeSafetensors(new Map([...variables.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
-  const files = [join(folder, "model.onnx"), join(folder, "model.safetensors")]
+  const files = exportedFiles(folder)
   await writeFileAtomic(files[0], onnx)
   await writeFileAtomic(files[1], weights)
   return files
 }
 
 /** Runs the verb. */
-export async function exportRun(folder: string, { out = folder }: { readonly out?: string }): Promise<number> {
-  const { experiment, step } = await loadRun(folder)
+export async function exportRun(folder: string, flags: ExportFlags): Promise<number> {
+  const { out = folder, at, json = false } = flags
+  const voice = new Voice(json)
+  const { experiment, step } = await loadRun(folder, { at, voice })
   const files = await writeExport(experiment, out)
-  process.stderr.write(`step ${step}: ${files.join(", ")}\n`)
+  voice.say(`step ${step}: ${files.join(", ")}`, { event: "done", step, files })
   return 0
 }

@@ -4,22 +4,24 @@ import type { NdArray } from "../engine/array.ts"
 import { readModel } from "../engine/onnx/read.ts"
 import { readNpy } from "../io/npy.ts"
 import { readSafetensors } from "../io/safetensors.ts"
-import { checkpointSteps } from "../train/checkpoint.ts"
-import { readRun } from "../train/run.ts"
+import { bestOf, checkpointNotes } from "../train/checkpoint.ts"
+import { readLog, readRun } from "../train/run.ts"
 import { MisuseError } from "./flags.ts"
+import { sizeText } from "./runs.ts"
 
 type Facts = Readonly<Record<string, unknown>>
 
 async function runFacts(folder: string): Promise<Facts> {
   const config = await readRun(folder)
-  const log = await readFile(`${folder}/log.jsonl`, "utf8").catch(() => "")
-  const lastLine = log.trimEnd().split("\n").at(-1)
-  const last = lastLine ? (JSON.parse(lastLine) as { step: number; average: number; seconds: number }) : undefined
+  const last = (await readLog(folder)).findLast((record) => "average" in record)
+  const notes = await checkpointNotes(folder)
+  const best = bestOf(notes)?.step
   return {
     kind: "run",
     recipe: config.recipe,
-    ...(last && { step: last.step, loss: last.average, seconds: Math.round(last.seconds) }),
-    checkpoints: (await checkpointSteps(folder)).join(", ") || "none",
+    ...(last && { step: last.step, loss: last.average, seconds: Math.round(Number(last.seconds)) }),
+    checkpoints: notes.map(({ step }) => `${step}${step === best ? " (best)" : ""}`).join(", ") || "none",
+    checkpointSize: sizeText(notes.reduce((sum, { bytes }) => sum + bytes, 0)),
     ...config.options,
     threads: config.threads,
     ...config.versions,

@@ -10,6 +10,7 @@ import { readOptions } from "./flags.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
+import { Voice } from "./voice.ts"
 
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
@@ -35,6 +36,11 @@ export const sampleOptions = z.strictObject({
     .default("png")
     .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
   out: z.string().optional().describe("file to write (default: samples.<format> in the run folder)"),
+  at: z
+    .string()
+    .optional()
+    .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
+  json: z.boolean().default(false).describe("one JSON object a line"),
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
 })
 
@@ -42,13 +48,14 @@ export const sampleOptions = z.strictObject({
 export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(sampleOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
-  const { experiment } = await loadRun(folder)
+  const voice = new Voice(o.json)
+  const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
   const { count, sampler, seed, eta, steps } = o
   let final: SampleStep | undefined
   const bar = new Progress(sampler, steps ?? experiment.defaultSteps(sampler))
   const request = { count, sampler, seed, eta, ...(steps !== undefined && { steps }) }
   for await (const step of experiment.sample(request)) {
-    bar.update(step.step)
+    if (!o.json) bar.update(step.step)
     final = step
   }
   bar.end()
@@ -58,8 +65,8 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   // Points are what they are; images go to [0, 1].
   const numbers = x.shape.length === 4 ? toImages(x) : x
   await writeFileAtomic(file, o.format === "png" ? encodePng(picture) : writeNpy(numbers))
-  process.stderr.write(`${count} samples: ${file}\n`)
-  if (o.format === "png" && process.stdout.isTTY) {
+  voice.say(`${count} samples: ${file}`, { event: "done", file, count, step: trained })
+  if (!o.json && o.format === "png" && process.stdout.isTTY) {
     process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
   }
   return 0

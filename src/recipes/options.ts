@@ -11,6 +11,15 @@ export const trainingOptions = {
   warmup: whole(0, 1_000_000).default(100).describe("updates over which the learning rate rises"),
   ema: z.number().min(0).max(0.999999).describe("decay of the averaged weights that samples come from"),
   clip: z.number().positive().default(1).describe("bound on the norm of the gradient"),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0)
+    .describe("share of the data kept apart; its loss is measured at each checkpoint, and the best one is kept"),
+  patience: whole(0, 10_000_000)
+    .default(0)
+    .describe("stop after so many updates without a lower validation loss (0: never)"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes initial weights, noise and the order of the data"),
   dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
 }

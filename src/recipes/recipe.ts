@@ -14,6 +14,11 @@ export interface CommonOptions {
   readonly batch: number
   readonly seed: number
   readonly lr: number
+  readonly clip: number
+  /** Share of the items that are kept for validation; 0 for none. */
+  readonly validation: number
+  /** Updates without a lower validation loss after which training stops; 0 for never. */
+  readonly patience: number
   readonly dataDir?: string | undefined
 }
 

@@ -66,7 +66,7 @@ export interface Training extends AsyncIterable<Report> {
   dispose(): Promise<void>
 }
 
-/** A value that is not a number reached the loss: training stops before it can do harm. */
+/** A value that is not a number reached the loss, the gradient or a weight: training stops before it can do harm. */
 export class NotFiniteError extends Error {
   override readonly name = "NotFiniteError"
 }
@@ -76,7 +76,8 @@ export class NotFiniteError extends Error {
  * the model holds the averaged weights (with `ema: null`, the trained ones).
  *
  * @example for await (const { step, loss } of train(simple(model), loader(await mnist()))) console.log(step, loss)
- * @throws NotFiniteError when the loss becomes NaN or infinite; the parameters are then those after that step.
+ * @throws NotFiniteError when the loss, a term of it or the gradient's norm becomes NaN or infinite; the parameters are then
+ * those after that step.
  */
 export function train(
   objective: Objective,
@@ -138,10 +139,11 @@ export function train(
         for (const [name, value] of Object.entries(result.terms)) terms[name] = (terms[name] ?? 0) + value / accumulate
       }
       step++
-      if (!Number.isFinite(loss)) {
-        const culprit = Object.entries(terms).find(([, v]) => !Number.isFinite(v))?.[0] ?? "loss"
+      const watched = { ...terms, loss, "norm of the gradient": gradientNorm }
+      const culprit = Object.entries(watched).find(([, v]) => !Number.isFinite(v))
+      if (culprit !== undefined) {
         throw new NotFiniteError(
-          `train: ${culprit} became ${culprit === "loss" ? loss : terms[culprit]} at step ${step} (lower the learning rate or clip the gradient)`,
+          `train: ${culprit[0]} became ${culprit[1]} at step ${step} (lower the learning rate or clip the gradient)`,
         )
       }
       yield {

@@ -1,3 +1,16 @@
 /** `tweedie/train/node`: run folders and checkpoints, for Node. */
-export { checkpointSteps, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts"
-export { createRun, isRun, logRecord, type RunConfig, readRun } from "./run.ts"
+export {
+  bestOf,
+  type Checkpoint,
+  type CheckpointNote,
+  checkpointNotes,
+  checkpointSteps,
+  type LoadOptions,
+  loadCheckpoint,
+  recoverCheckpoints,
+  type SaveOptions,
+  saveCheckpoint,
+} from "./checkpoint.ts"
+export { type Disk, disk } from "./disk.ts"
+export { LockedError, lockRun } from "./lock.ts"
+export { createRun, cutLog, isRun, logRecord, makeRunFolder, type RunConfig, readLog, readRun } from "./run.ts"

@@ -19,9 +19,14 @@ export async function isRun(folder: string): Promise<boolean> {
   )
 }
 
+/** Makes the folder of a run and those in it, with its parents; nothing says yet that it is a run. */
+export async function makeRunFolder(folder: string): Promise<void> {
+  for (const part of ["samples", "checkpoints"]) await mkdir(join(folder, part), { recursive: true })
+}
+
 /** Makes a run folder, with its parents. */
 export async function createRun(folder: string, config: RunConfig): Promise<void> {
-  await mkdir(join(folder, "samples"), { recursive: true })
+  await makeRunFolder(folder)
   await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`)
 }
 
@@ -41,17 +46,45 @@ export async function readRun(folder: string): Promise<RunConfig> {
     throw new RangeError(`${join(folder, "config.json")}: not JSON (${(error as Error).message})`)
   }
   if (
-    typeof config !== "object" ||
-    config === null ||
+    !isObject(config) ||
     typeof (config as RunConfig).recipe !== "string" ||
-    typeof (config as RunConfig).options !== "object"
+    !isObject((config as RunConfig).options) ||
+    !isObject((config as RunConfig).versions) ||
+    !(Number.isInteger((config as RunConfig).threads) && (config as RunConfig).threads >= 1)
   ) {
-    throw new RangeError(`${join(folder, "config.json")}: not the configuration of a run (it names no recipe)`)
+    throw new RangeError(
+      `${join(folder, "config.json")}: not the configuration of a run (recipe, options, versions, threads)`,
+    )
   }
   return config as RunConfig
 }
 
+function isObject(x: unknown): boolean {
+  return typeof x === "object" && x !== null && !Array.isArray(x)
+}
+
+const logOf = (folder: string): string => join(folder, "log.jsonl")
+
 /** Adds a record to the run's log, one JSON object a line. */
 export function logRecord(folder: string, record: Readonly<Record<string, unknown>>): Promise<void> {
-  return appendFile(join(folder, "log.jsonl"), `${JSON.stringify(record)}\n`)
+  return appendFile(logOf(folder), `${JSON.stringify(record)}\n`)
+}
+
+/** The records of a run's log; a line that a crash cut short is left out. */
+export async function readLog(folder: string): Promise<Record<string, unknown>[]> {
+  const text = await readFile(logOf(folder), "utf8").catch(() => "")
+  return text.split("\n").flatMap((line) => {
+    try {
+      const record: unknown = JSON.parse(line)
+      return typeof record === "object" && record !== null ? [record as Record<string, unknown>] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+/** Takes what came after a step out of the log: training goes on from there and will write it again. */
+export async function cutLog(folder: string, step: number): Promise<void> {
+  const kept = (await readLog(folder)).filter((record) => !(Number(record["step"]) > step))
+  await writeFileAtomic(logOf(folder), kept.map((record) => `${JSON.stringify(record)}\n`).join(""))
 }
