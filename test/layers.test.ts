@@ -53,7 +53,7 @@ const serverOnly = ["diffusers", "serve", "cli"]
 /** Where each dependency may be used; ARCHITECTURE.md says why we have it. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
-  "fast-png": ["io"],
+  "jpeg-js": ["io"],
   fflate: ["io"],
   zod: ["train", "diffusers", "recipes", "serve", "cli"],
 }
