@@ -1,8 +1,11 @@
 /** File formats of arrays and images, on bytes: `tweedie/io`. */
 
 export { writeFileAtomic } from "./atomic.ts"
+export { type CsvOptions, readCsv } from "./csv.ts"
+export { gunzip, gunzipAll, isGzip } from "./gzip.ts"
 export { decodeJpeg, type JpegHeader, type JpegOptions, readJpegHeader } from "./jpeg.ts"
 export { readNpy, writeNpy } from "./npy.ts"
+export { readNpz } from "./npz.ts"
 export {
   decodePng,
   encodePng,
@@ -14,3 +17,4 @@ export {
   readPngHeader,
 } from "./png.ts"
 export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.ts"
+export { readZip, type ZipEntry, type ZipOptions } from "./zip.ts"

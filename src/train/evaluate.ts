@@ -48,6 +48,7 @@ export function evaluator(
       program.runs = 0
       let sum = 0
       for (let k = 0; k < batches; k++) {
+        await stream.prepare()
         const { x, y } = stream.next()
         const fed = (y === undefined ? { x } : { x, y }) as { x: Arrayable; y: Arrayable }
         sum += toNumbers(await program(fed as never))[0]

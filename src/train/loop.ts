@@ -117,6 +117,7 @@ export function train(
     if (step >= steps) return
     // A batch prepared but never used, when the iteration was left, comes again.
     loader.restore(position)
+    await loader.prepare()
     let batch = loader.next()
     while (step < steps) {
       const started = performance.now()
@@ -131,6 +132,7 @@ export function train(
         samples += batch.x.shape[0]
         const used = loader.state()
         // The worker computes; meanwhile the next batch is made here.
+        await loader.prepare()
         batch = loader.next()
         const result = await running
         position = used
