@@ -41,6 +41,8 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
     command.addOption(option)
+    // What is on can be turned off; that both are there keeps the parser from making up a default.
+    if (type === "boolean" && fallback === true) command.addOption(new Option(`--no-${flagOf(key).slice(2)}`, "not so"))
   }
   return command
 }

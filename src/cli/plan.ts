@@ -1,6 +1,7 @@
 /** What `tweedie train` is asked to do: flags, a configuration file and a run to go on with become one plan. */
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
+import { resolve } from "node:path"
 import type { Command } from "commander"
 import { configure, engineOptions } from "../engine/runtime.ts"
 import type { CommonOptions, Experiment } from "../recipes/recipe.ts"
@@ -74,7 +75,11 @@ export async function planned(flags: TrainFlags): Promise<Plan> {
   if (name === undefined)
     throw new MisuseError("train: which recipe? give --recipe <name> (`tweedie recipes` lists them)")
   const recipe = recipeOf(name)
-  const options = optionsOf(recipe, flags, { ...before?.options, ...fileOptions })
+  const asked = optionsOf(recipe, flags, { ...before?.options, ...fileOptions })
+  const complete: CommonOptions = (await recipe.complete?.(asked as never)) ?? asked
+  // The run may be gone on with from another folder.
+  const { dataDir } = complete
+  const options = dataDir === undefined ? complete : { ...complete, dataDir: resolve(dataDir) }
   // The same number of threads gives the same bits.
   const threads = whole("--threads", flags.threads, before?.threads ?? engineOptions().threads, 1)
   if (threads > 1024) throw new MisuseError(`--threads: got ${threads}, expected at most 1024`)

@@ -1,6 +1,7 @@
 /** `tweedie train`: a recipe becomes a run folder. */
 import { join } from "node:path"
 import { type Dataset, split } from "../data/dataset.ts"
+import { FetchError } from "../data/fetch.ts"
 import { loader } from "../data/loader.ts"
 import { last } from "../diffusion/samplers/sampler.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
@@ -30,19 +31,28 @@ import { Voice } from "./voice.ts"
 /** Runs the verb. Resolves to the exit code. */
 export async function train(flags: TrainFlags): Promise<number> {
   const plan = await planned(flags)
-  const { config, experiment, folder, before } = plan
+  const { config, options, experiment, before, folder } = plan
   const voice = new Voice(flags.json === true)
   if (flags.dryRun) {
     process.stdout.write(`${JSON.stringify({ folder, ...config }, null, 2)}\n`)
     return 0
   }
   for (const change of before === undefined ? [] : changesSince(before, config)) voice.warn(change)
-  const data = await experiment.data().catch((error: Error) => {
-    throw new MisuseError(error.message)
-  })
+  const data = await experiment
+    .data((line) => voice.say(line, { event: "data", message: line }))
+    .catch((error: Error) => {
+      throw error instanceof FetchError ? error : new MisuseError(error.message)
+    })
+  if (data.about !== undefined) voice.say(data.about, { event: "data", message: data.about })
+  const parts: Parts = options.validation > 0 ? split(data, options) : { train: data }
+  if (parts.train.length < options.batch) {
+    throw new MisuseError(
+      `--batch: got ${options.batch}, there are ${parts.train.length} samples to train on (give --batch ${parts.train.length} or less)`,
+    )
+  }
   const release = await opened(plan)
   try {
-    return await run(plan, data, flags, voice)
+    return await run(plan, parts, flags, voice)
   } finally {
     await release()
   }
@@ -68,12 +78,15 @@ async function opened({ folder, before, config }: Plan): Promise<() => Promise<v
   }
 }
 
-async function run(plan: Plan, all: Dataset, flags: TrainFlags, voice: Voice): Promise<number> {
+/** The items that are trained on, and those that are not. */
+interface Parts {
+  readonly train: Dataset
+  readonly validation?: Dataset
+}
+
+async function run(plan: Plan, { train: plain, validation }: Parts, flags: TrainFlags, voice: Voice): Promise<number> {
   const { config, options, experiment, folder, before } = plan
-  const { train: data, validation } =
-    options.validation > 0
-      ? split(all, { validation: options.validation, seed: options.seed })
-      : { train: all, validation: undefined }
+  const data = experiment.augmented?.(plain) ?? plain
   const stop = new AbortController()
   const training = trainLoop(experiment.objective, loader(data, { batch: options.batch, seed: options.seed }), {
     optimizer: experiment.optimizer,

@@ -52,7 +52,10 @@ export interface Experiment {
   readonly objective: Objective
   readonly optimizer: Optimizer
   readonly ema: EmaDecay | null
-  data(): Promise<Dataset>
+  /** The data; `say` is told what is fetched, or done to them. */
+  data(say?: (line: string) => void): Promise<Dataset>
+  /** The data to train on, changed a little each time: not those that the loss is validated on. */
+  augmented?(data: Dataset): Dataset
   /** Network evaluations of a sampler where none are asked for. */
   defaultSteps(sampler: SampleRequest["sampler"]): number
   sample(request: SampleRequest): AsyncGenerator<SampleStep>
@@ -69,5 +72,7 @@ export interface Recipe<S extends z.ZodObject = z.ZodObject> {
   /** One line for people who choose. */
   readonly doc: string
   readonly options: S
+  /** Fills in what is left to the data, such as whether they are in colour; what it gives is what a run folder keeps. */
+  complete?(options: z.output<S> & CommonOptions): Promise<z.output<S> & CommonOptions>
   build(options: z.output<S> & CommonOptions): Experiment
 }
