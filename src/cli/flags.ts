@@ -70,7 +70,7 @@ export function readOptions<S extends z.ZodObject>(
   const values = { ...file, ...Object.fromEntries(given.map(([key, v]) => [key, parsed(v, properties[key])])) }
   const result = schema.safeParse(values)
   if (result.success) return result.data
-  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("\n"))
+  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("; "))
 }
 
 function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unknown>>): string {

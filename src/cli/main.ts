@@ -9,7 +9,7 @@ import { info } from "./info.ts"
 import { ownVersion, trainFlags } from "./plan.ts"
 import { sample, sampleOptions } from "./sample.ts"
 import { train } from "./train.ts"
-import { Voice } from "./voice.ts"
+import { lineOf, Voice } from "./voice.ts"
 
 let exitCode = 0
 
@@ -78,9 +78,8 @@ function failure(error: unknown): number {
     if (error.exitCode !== 0) voice.tell({ event: "error", message: error.message, code: 2 })
     return error.exitCode === 0 ? 0 : 2
   }
-  const message = error instanceof Error ? error.message : String(error)
   const isMisuse = error instanceof MisuseError || error instanceof UsageError || error instanceof RangeError
-  const line = message.replace(/\n {2}at .*/s, "")
+  const line = lineOf(error)
   const code = isMisuse ? 2 : 1
   voice.always(`tweedie: ${line}`, { event: "error", message: line, code })
   if (!isMisuse && process.env["TWEEDIE_DEBUG"] !== undefined) process.stderr.write(`${(error as Error).stack}\n`)

@@ -42,7 +42,7 @@ export async function readConfigFile(path: string): Promise<Record<string, unkno
     const value: unknown = JSON.parse(text)
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch (error) {
-    throw new MisuseError(`--config ${path}: not JSON (${(error as Error).message})`)
+    throw new MisuseError(`--config ${path}: not JSON (${(error as Error).message.replace(/\s+/g, " ")})`)
   }
   throw new MisuseError(`--config ${path}: expected a JSON object of options`)
 }

@@ -176,9 +176,9 @@ function decoded(bytes: Uint8Array, isRgb: boolean): { width: number; height: nu
       ...(isRgb && { colorTransform: false }),
     })
   } catch (cause) {
-    throw new RangeError(`jpeg: image is damaged or cut short (${cause instanceof Error ? cause.message : cause})`, {
-      cause,
-    })
+    // Errors of the language itself are how the decoder stumbles over what it did not expect.
+    const says = cause instanceof TypeError || cause instanceof RangeError ? "" : ` (${(cause as Error).message})`
+    throw new RangeError(`jpeg: image is damaged or cut short${says}`, { cause })
   }
 }
 

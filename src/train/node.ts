@@ -13,4 +13,14 @@ export {
 } from "./checkpoint.ts"
 export { type Disk, disk } from "./disk.ts"
 export { LockedError, lockRun } from "./lock.ts"
-export { createRun, cutLog, isRun, logRecord, makeRunFolder, type RunConfig, readLog, readRun } from "./run.ts"
+export {
+  createRun,
+  cutLog,
+  isRun,
+  logRecord,
+  makeRunFolder,
+  parseRun,
+  type RunConfig,
+  readLog,
+  readRun,
+} from "./run.ts"

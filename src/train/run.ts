@@ -39,25 +39,30 @@ export async function readRun(folder: string): Promise<RunConfig> {
   const text = await readFile(join(folder, "config.json"), "utf8").catch(() => {
     throw new RangeError(`${folder}: no run here (a run folder holds config.json; \`tweedie train\` makes one)`)
   })
+  return parseRun(text, join(folder, "config.json"))
+}
+
+/**
+ * What a run's `config.json` says.
+ *
+ * @throws RangeError `where: ...` when the text is not JSON or not the configuration of a run.
+ */
+export function parseRun(text: string, where = "config.json"): RunConfig {
   let config: unknown
   try {
     config = JSON.parse(text)
   } catch (error) {
-    throw new RangeError(`${join(folder, "config.json")}: not JSON (${(error as Error).message})`)
+    throw new RangeError(`${where}: not JSON (${oneLine((error as Error).message)})`)
   }
-  if (
-    !isObject(config) ||
-    typeof (config as RunConfig).recipe !== "string" ||
-    !isObject((config as RunConfig).options) ||
-    !isObject((config as RunConfig).versions) ||
-    !(Number.isInteger((config as RunConfig).threads) && (config as RunConfig).threads >= 1)
-  ) {
-    throw new RangeError(
-      `${join(folder, "config.json")}: not the configuration of a run (recipe, options, versions, threads)`,
-    )
-  }
+  const { recipe, options, versions, threads } = (isObject(config) ? config : {}) as Partial<RunConfig>
+  const isThreads = Number.isInteger(threads) && threads! >= 1 && threads! <= 1024
+  if (typeof recipe !== "string" || !isObject(options) || !isObject(versions) || !isThreads)
+    throw new RangeError(`${where}: not the configuration of a run (recipe, options, versions, threads)`)
   return config as RunConfig
 }
+
+/** Errors of JSON quote the text, its line ends included. */
+const oneLine = (text: string): string => text.replace(/\s+/g, " ")
 
 function isObject(x: unknown): boolean {
   return typeof x === "object" && x !== null && !Array.isArray(x)
