@@ -43,6 +43,7 @@ const node: Readonly<Record<string, string>> = {
   "io/atomic.ts": "replaces files on the disk",
   "train/checkpoint.ts": "keeps checkpoints on the disk",
   "train/disk.ts": "is what is done to the disk",
+  "train/events.ts": "adds to a file on the disk",
   "train/lock.ts": "asks whether a process lives",
   "train/run.ts": "keeps run folders on the disk",
   "diffusers/": "reads and writes folders of models",

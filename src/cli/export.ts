@@ -1,11 +1,12 @@
 /** `tweedie export`: a run's denoiser as ONNX, its weights as safetensors. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { exportOnnx } from "../engine/export.ts"
 import { read } from "../engine/state.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment } from "../recipes/recipe.ts"
+import { makeFolders } from "../train/disk.ts"
+import { MisuseError } from "./flags.ts"
 import { loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
 
@@ -22,9 +23,8 @@ export const exportedFiles = (folder: string): string[] => [
   join(folder, "model.safetensors"),
 ]
 
-/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder. */
+/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder that is there. */
 export async function writeExport({ exported, variables }: Experiment, folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true })
   const onnx = await exportOnnx(
     exported.call as never,
     exported.inputs.map(({ dtype, shape }) => ({ dtype, shape })),
@@ -47,6 +47,10 @@ export async function writeExport({ exported, variables }: Experiment, folder: s
 export async function exportRun(folder: string, flags: ExportFlags): Promise<number> {
   const { out = folder, at, json = false } = flags
   const voice = new Voice(json)
+  await makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
+    const message = `--out ${out}: ${cause.message}`
+    throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
+  })
   const { experiment, step } = await loadRun(folder, { at, voice })
   const files = await writeExport(experiment, out)
   voice.say(`step ${step}: ${files.join(", ")}`, { event: "done", step, files })

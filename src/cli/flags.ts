@@ -79,5 +79,6 @@ function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unkn
   const expected = issue.message
     .replace(/^(Invalid input: expected|Too (small|big): expected) ?/, "expected ")
     .replace(/^expected \w+ to be/, "expected")
+    .replace(/, received \w+$/, "")
   return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
 }

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander"
 import { UsageError } from "../engine/shape.ts"
 import { recipes } from "../recipes/index.ts"
+import { doctor } from "./doctor.ts"
 import { type ExportFlags, exportRun } from "./export.ts"
 import { addFlags, MisuseError } from "./flags.ts"
 import { info } from "./info.ts"
@@ -55,9 +56,14 @@ async function program(args: readonly string[]): Promise<Command> {
     .action(verb((run: string, flags: ExportFlags) => exportRun(run, flags)))
   main
     .command("info <path>")
-    .description("tell what a run folder, .onnx, .safetensors or .npy file holds")
+    .description("tell what a run, a folder of pictures, or a file of any known kind holds")
     .option("--json", "as one JSON object")
     .action(verb((path: string, flags: { json?: boolean }) => info(path, flags)))
+  main
+    .command("doctor")
+    .description("look whether the engine is right and fast on this machine")
+    .option("--json", "one JSON object a line")
+    .action(verb((flags: { json?: boolean }) => doctor(flags)))
   main
     .command("recipes")
     .description("list what can be trained")

@@ -1,6 +1,6 @@
 /** What the verbs share about runs: building a recipe, finding a free folder, loading trained weights. */
 import { readFile, stat } from "node:fs/promises"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { write } from "../engine/state.ts"
 import { recipes } from "../recipes/index.ts"
 import type { CommonOptions, Experiment, Recipe } from "../recipes/recipe.ts"
@@ -75,6 +75,20 @@ export async function loadRun(
     await write(new Map([[variable, value]]))
   }
   return { config, experiment, step: state.step }
+}
+
+/** Refuses a file whose folder is not there, before work begins that it is to hold. */
+export async function expectFolder(flag: string, file: string): Promise<void> {
+  const folder = dirname(file)
+  const found = await stat(folder).catch(() => undefined)
+  if (!found?.isDirectory()) throw new MisuseError(`${flag} ${file}: there is no folder ${folder} (make it first)`)
+  if (
+    await stat(file).then(
+      (s) => s.isDirectory(),
+      () => false,
+    )
+  )
+    throw new MisuseError(`${flag} ${file}: that is a folder, expected the name of a file`)
 }
 
 /** Whether there is a file or folder of that name. */

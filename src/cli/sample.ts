@@ -6,10 +6,10 @@ import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
-import { readOptions } from "./flags.ts"
+import { MisuseError, readOptions } from "./flags.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
-import { loadRun } from "./runs.ts"
+import { expectFolder, loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
 
 /** Options of the verb. */
@@ -44,6 +44,9 @@ export const sampleOptions = z.strictObject({
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
 })
 
+/** Most numbers that are drawn at a time: a gigabyte of them. */
+const maxValues = 2 ** 28
+
 /** Runs the verb. */
 export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(sampleOptions, flags)
@@ -51,6 +54,14 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   const voice = new Voice(o.json)
   const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
   const { count, sampler, seed, eta, steps } = o
+  const file = o.out ?? join(folder, `samples.${o.format}`)
+  await expectFolder("--out", file)
+  const [{ shape }] = experiment.exported.inputs
+  const values = count * shape.slice(1).reduce((n, size) => n * size, 1)
+  if (values > maxValues)
+    throw new MisuseError(
+      `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
+    )
   let final: SampleStep | undefined
   const bar = new Progress(sampler, steps ?? experiment.defaultSteps(sampler))
   const request = { count, sampler, seed, eta, ...(steps !== undefined && { steps }) }
@@ -60,7 +71,6 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   }
   bar.end()
   const x = final!.x
-  const file = o.out ?? join(folder, `samples.${o.format}`)
   const picture = experiment.picture(x)
   // Points are what they are; images go to [0, 1].
   const numbers = x.shape.length === 4 ? toImages(x) : x

@@ -17,6 +17,7 @@ import {
   saveCheckpoint,
 } from "../train/checkpoint.ts"
 import { type Evaluator, evaluator } from "../train/evaluate.ts"
+import { type EventLog, openEvents } from "../train/events.ts"
 import { LockedError, lockRun } from "../train/lock.ts"
 import { NotFiniteError, type Training, train as trainLoop } from "../train/loop.ts"
 import { createRun, cutLog, isRun, logRecord, makeRunFolder } from "../train/run.ts"
@@ -130,7 +131,8 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
       { event: "start", recipe: config.recipe, folder, parameters, samples: data.length, step: done },
     )
     for (const signal of signals) process.on(signal, onInterrupt)
-    const end = await loop(plan, training, evaluation, done, voice, stop.signal)
+    const events = await openEvents(folder, { from: done })
+    const end = await loop(plan, training, { evaluation, events, done, voice, signal: stop.signal })
     if (end !== "done") return 130
     const picture = await finish(plan, training)
     const notes = await checkpointNotes(folder)
@@ -154,14 +156,21 @@ async function isFinished(folder: string): Promise<boolean> {
   return (await Promise.all(files.map(exists))).every(Boolean)
 }
 
+/** What goes with a training: who measures it, who is told, and who may stop it. */
+interface Watch {
+  readonly evaluation: Evaluator | undefined
+  readonly events: EventLog
+  /** Steps made before. */
+  readonly done: number
+  readonly voice: Voice
+  readonly signal: AbortSignal
+}
+
 /** Trains until all steps are made, the validation loss rises, or somebody says stop. */
 async function loop(
   plan: Plan,
   training: Training,
-  evaluation: Evaluator | undefined,
-  done: number,
-  voice: Voice,
-  signal: AbortSignal,
+  { evaluation, events, done, voice, signal }: Watch,
 ): Promise<"done" | "stopped"> {
   const { options, folder, sampleEvery, checkpointEvery } = plan
   const bar = new Progress("train", options.steps, { start: done })
@@ -179,6 +188,7 @@ async function loop(
     saved = note.step
     if (validation !== undefined) {
       await logRecord(folder, { step: note.step, validation })
+      await events.add({ step: note.step, scalars: { validation } })
       if (bestOf([...(best ? [best] : []), note]) === note) best = note
     }
     voice.tell({ event: "checkpoint", ...note })
@@ -194,6 +204,7 @@ async function loop(
       if (step % 10 === 0 || isLast) {
         const record = { step, epoch, loss, average, ...terms, gradientNorm, lr }
         await logRecord(folder, { ...record, seconds: seconds() })
+        await events.add({ step, scalars: { loss, ...terms, gradientNorm, lr } })
         voice.tell({ event: "step", ...record })
       }
       if (isLast || (checkpointEvery > 0 && step % checkpointEvery === 0)) {
@@ -210,8 +221,11 @@ async function loop(
           return true
         }
       }
-      if (!isLast && sampleEvery > 0 && step % sampleEvery === 0)
-        await preview(plan, join("samples", `step-${step}.png`), { steps: 25, replace: training.average })
+      if (!isLast && sampleEvery > 0 && step % sampleEvery === 0) {
+        const file = join("samples", `step-${step}.png`)
+        const picture = await preview(plan, file, { most: 25, replace: training.average })
+        await events.add({ step, images: { samples: picture } })
+      }
       if (signal.aborted && !isLast) return false
     }
     return true
@@ -247,13 +261,19 @@ function withComfort(error: unknown, folder: string, saved: number): unknown {
   return new Error(`${message}; ${left} (${cure}, then go on with: npx tweedie train --resume ${folder})`, { cause })
 }
 
-/** Draws samples into the run folder. */
+/** Draws samples into the run folder, in at most so many steps. */
 async function preview(
   { experiment, options, folder }: Plan,
   file: string,
-  request: Pick<SampleRequest, "steps" | "replace">,
+  { most = 50, replace }: { readonly most?: number } & Pick<SampleRequest, "replace">,
 ): Promise<Raster> {
-  const samples = experiment.sample({ count: experiment.previewCount, sampler: "ddim", seed: options.seed, ...request })
+  const samples = experiment.sample({
+    count: experiment.previewCount,
+    sampler: "ddim",
+    seed: options.seed,
+    steps: Math.min(most, experiment.defaultSteps("ddim")),
+    ...(replace !== undefined && { replace }),
+  })
   const picture = experiment.picture((await last(samples)).x)
   await writeFileAtomic(join(folder, file), encodePng(picture))
   return picture
@@ -264,7 +284,7 @@ async function finish(plan: Plan, training: Training): Promise<Raster> {
   const best = bestOf(await checkpointNotes(plan.folder))
   if (best !== undefined) await training.restore(await loadCheckpoint(plan.folder, { step: best.step }))
   await training.finish()
-  const picture = await preview(plan, "samples.png", { steps: 50 })
+  const picture = await preview(plan, "samples.png", {})
   await writeExport(plan.experiment, plan.folder)
   return picture
 }

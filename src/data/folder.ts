@@ -136,7 +136,9 @@ export async function imageFolder(
       const found = image((i + k) % paths.length)
       if (typeof found !== "string") return found
       if (broken === "refuse")
-        throw new RangeError(`images: ${found} (mend or remove it, or pass over such files: broken "skip")`)
+        throw new RangeError(
+          `images: ${found} (mend or remove it, or pass over such files with --skip-broken, in code broken: "skip")`,
+        )
     }
     throw new RangeError(`images: ${dir} has over 1000 files on end that cannot be read`)
   }

@@ -17,4 +17,5 @@ export {
   readPngHeader,
 } from "./png.ts"
 export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.ts"
+export { encodeEvent, eventHeader, readEvents, type SeenEvent, type TrainEvent } from "./tensorboard.ts"
 export { readZip, type ZipEntry, type ZipOptions } from "./zip.ts"

@@ -18,7 +18,7 @@ import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { diffusionOptions, trainingOptions, unetOptions } from "./options.ts"
+import { diffusionOptions, expectFits, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { exportedDenoiser, sampled } from "./sampling.ts"
 
@@ -77,6 +77,9 @@ function imageRecipe<O = object>(spec: ImageRecipe<O>): Recipe {
 function build<O>({ name, shape, data, augmented }: ImageRecipe<O>, o: Options & O): Experiment {
   const [channels, height, width] = typeof shape === "function" ? shape(o) : shape
   const { patch, multipliers, layers, groups, dropout } = o
+  // A level has two 3 x 3 convolutions a block, down and, with twice the channels coming in, up.
+  const parameters = multipliers.reduce((n, m) => n + 54 * (layers + 1) * (m * o.width) ** 2, 0)
+  expectFits(name, parameters, (o.batch * height * width * o.width) / patch ** 2)
   const network = seeded(
     o.seed,
     () => new UNet({ channels, size: [height, width], patch, width: o.width, multipliers, layers, groups, dropout }),

@@ -40,3 +40,27 @@ export const unetOptions = {
   groups: whole(1, 256).default(8).describe("groups of the normalisations"),
   dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),
 }
+
+/** Most parameters a network may have: with their gradients, averages and the optimizer's slots, ten gigabytes. */
+const maxParameters = 5e8
+
+/** Most values of one layer for a batch: a gigabyte. */
+const maxActivations = 2 ** 28
+
+/**
+ * Refuses a network that no machine this is for can hold, before anything is allocated.
+ *
+ * @throws RangeError when about so many parameters, or values of the widest layer for a batch, are too many.
+ */
+export function expectFits(where: string, parameters: number, activations: number): void {
+  if (parameters > maxParameters) {
+    throw new RangeError(
+      `${where}: a network of about ${parameters.toExponential(1)} parameters, expected at most ${maxParameters.toExponential(0)} (lower --width, --multipliers or --layers)`,
+    )
+  }
+  if (activations > maxActivations) {
+    throw new RangeError(
+      `${where}: a batch has about ${activations.toExponential(1)} values in one layer, expected at most ${maxActivations.toExponential(1)} (lower --batch, --size or --width)`,
+    )
+  }
+}

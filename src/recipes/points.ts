@@ -13,7 +13,7 @@ import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { diffusionOptions, trainingOptions } from "./options.ts"
+import { diffusionOptions, expectFits, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
 import { exportedDenoiser, sampled } from "./sampling.ts"
 
@@ -41,6 +41,7 @@ export const points: Recipe = {
   options: schema,
   build: (all) => {
     const o = all as z.output<typeof schema>
+    expectFits("points", o.layers * o.width ** 2, o.batch * o.width)
     const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers }))
     const model = denoiser(network, gaussian(o.schedule === "cosine" ? cosine(o.times) : linear(o.times)), {
       predict: o.predict,

@@ -1,5 +1,6 @@
 /** What is done to a disk (Node only): seven functions, so that a test can make any one of them fail. */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises"
+import { dirname } from "node:path"
 
 /** A disk, or a test's idea of one. Every function rejects with Node's error, which has a `code`. */
 export interface Disk {
@@ -40,4 +41,24 @@ export const disk: Disk = {
     if (handle === undefined) return
     await handle.sync().finally(() => handle.close())
   },
+}
+
+/**
+ * Makes a folder with its parents, where they are not there. (Node's own recursive mkdir never returns where a system refuses
+ * folders by saying that their parent does not exist, as /proc does.)
+ */
+export async function makeFolders(path: string): Promise<void> {
+  const attempt = (): Promise<string | undefined> =>
+    mkdir(path).then(
+      () => undefined,
+      async (error: NodeJS.ErrnoException) => {
+        if (error.code === "EEXIST" && (await stat(path)).isDirectory()) return undefined
+        if (error.code === "ENOENT") return error.code
+        throw error
+      },
+    )
+  if ((await attempt()) === undefined || dirname(path) === path) return
+  await makeFolders(dirname(path))
+  if ((await attempt()) !== undefined)
+    throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${path}'`), { code: "ENOENT" })
 }

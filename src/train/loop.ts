@@ -1,6 +1,7 @@
 /** The training loop: batches in, reports out. */
 import type { Loader, LoaderState } from "../data/loader.ts"
 import type { NdArray } from "../engine/array.ts"
+import { formatShape, sameShape } from "../engine/shape.ts"
 import { read, write } from "../engine/state.ts"
 import type { Variable } from "../engine/tensor.ts"
 import { adamW } from "../optim/adam.ts"
@@ -170,6 +171,14 @@ export function train(
     const missing = [...to.keys()].find((name) => !from.has(name))
     if (missing !== undefined)
       throw new RangeError(`restore: the saved ${what} has no ${missing}; it is of another model`)
+    for (const [name, { shape }] of to) {
+      const saved = from.get(name)!
+      if (!sameShape(saved.shape, shape)) {
+        throw new RangeError(
+          `restore: ${name} is ${formatShape(saved.shape)} in the saved ${what}, ${formatShape(shape)} here: the network is another (keep its options when a run goes on)`,
+        )
+      }
+    }
     await write(new Map([...to].map(([name, v]) => [v, from.get(name)!])))
   }
   const valuesOf = async (found: ReadonlyMap<string, Variable>): Promise<Map<string, NdArray>> => {

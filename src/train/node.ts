@@ -11,7 +11,8 @@ export {
   type SaveOptions,
   saveCheckpoint,
 } from "./checkpoint.ts"
-export { type Disk, disk } from "./disk.ts"
+export { type Disk, disk, makeFolders } from "./disk.ts"
+export { type EventLog, openEvents } from "./events.ts"
 export { LockedError, lockRun } from "./lock.ts"
 export {
   createRun,

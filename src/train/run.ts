@@ -1,7 +1,8 @@
 /** The run folder (Node only): what was asked for, what happened, what came of it. */
-import { appendFile, mkdir, readFile, stat } from "node:fs/promises"
+import { appendFile, readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { writeFileAtomic } from "../io/atomic.ts"
+import { makeFolders } from "./disk.ts"
 
 /** What a run folder says of itself. */
 export interface RunConfig {
@@ -21,7 +22,7 @@ export async function isRun(folder: string): Promise<boolean> {
 
 /** Makes the folder of a run and those in it, with its parents; nothing says yet that it is a run. */
 export async function makeRunFolder(folder: string): Promise<void> {
-  for (const part of ["samples", "checkpoints"]) await mkdir(join(folder, part), { recursive: true })
+  for (const part of ["samples", "checkpoints"]) await makeFolders(join(folder, part))
 }
 
 /** Makes a run folder, with its parents. */

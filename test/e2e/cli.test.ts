@@ -213,7 +213,7 @@ describe("a mistake ends with one clear line and exit code 2:", () => {
       ["sample", "run", "--steps", "51"],
       /got 51 steps, expected a whole number from 1 to 50/,
     ],
-    ["a file of no kind we know", ["info", "broken.json"], /no run folder/],
+    ["a file of no kind we know", ["info", "broken.json"], /no kind of file that is known/],
   ]
   test.each(cases)("%s", async (_, args, message) => {
     const { code, stderr } = await tweedie(...args)
