@@ -169,7 +169,7 @@ export const pictures: Recipe = imageRecipe<PictureOptions>({
   name: "images",
   doc: "your own pictures: --data-dir <folder of PNG or JPEG files>, of any size, in gray or colour",
   shape: ({ size, colour }) => [colour === "gray" ? 1 : 3, size, size],
-  defaults: { steps: 20_000, batch: 32, lr: 1e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2, 2] },
+  defaults: { steps: 8000, batch: 32, lr: 1e-3, ema: 0.999, patch: 2, width: 48, multipliers: [1, 2, 2] },
   own: {
     size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
     colour: z.enum(["auto", "gray", "rgb"]).default("auto").describe("auto looks at the pictures"),
