@@ -18,7 +18,7 @@ import {
 } from "../train/checkpoint.ts"
 import { type Evaluator, evaluator } from "../train/evaluate.ts"
 import { type EventLog, openEvents } from "../train/events.ts"
-import { LockedError, lockRun } from "../train/lock.ts"
+import { lockRun } from "../train/lock.ts"
 import { NotFiniteError, type Training, train as trainLoop } from "../train/loop.ts"
 import { createRun, cutLog, isRun, logRecord, makeRunFolder } from "../train/run.ts"
 import { exportedFiles, writeExport } from "./export.ts"
@@ -62,8 +62,7 @@ export async function train(flags: TrainFlags): Promise<number> {
 /** Makes the folder and takes its lock. */
 async function opened({ folder, before, config }: Plan): Promise<() => Promise<void>> {
   const flag = before === undefined ? "--out" : "--resume"
-  const isMisuse = (error: unknown): boolean =>
-    error instanceof LockedError || !["ENOSPC", "EDQUOT", "EIO"].includes((error as { code?: string }).code ?? "")
+  const isMisuse = (error: unknown): boolean => !["ENOSPC", "EDQUOT", "EIO"].includes(codeOf(error) ?? "")
   try {
     await makeRunFolder(folder)
     const release = await lockRun(folder)
@@ -131,10 +130,14 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
       { event: "start", recipe: config.recipe, folder, parameters, samples: data.length, step: done },
     )
     for (const signal of signals) process.on(signal, onInterrupt)
-    const events = await openEvents(folder, { from: done })
+    const events = await openEvents(folder, { from: done }).catch((error: unknown) => {
+      throw withComfort(error, folder, done)
+    })
     const end = await loop(plan, training, { evaluation, events, done, voice, signal: stop.signal })
     if (end !== "done") return 130
-    const picture = await finish(plan, training)
+    const picture = await finish(plan, training).catch((error: unknown) => {
+      throw withComfort(error, folder, options.steps)
+    })
     const notes = await checkpointNotes(folder)
     const bytes = notes.reduce((sum, note) => sum + note.bytes, 0)
     voice.say(`samples: ${join(folder, "samples.png")}`)
@@ -249,13 +252,19 @@ async function loop(
   }
 }
 
+/** The system's name of what went wrong, of an error or of what caused it. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: string; cause?: { code?: string } }
+  return code ?? cause?.code
+}
+
 /** An error with what is left: the checkpoint that it did not touch, and how to go on. */
 function withComfort(error: unknown, folder: string, saved: number): unknown {
   const left =
     saved > 0 ? `the checkpoint of step ${saved} in ${folder} is untouched` : `no checkpoint had been written yet`
-  const { message, cause, code } = error as Error & { code?: string }
+  const { message, cause } = error as Error
   if (error instanceof NotFiniteError) return new Error(`${message}; ${left}`, { cause: error })
-  const reason = code ?? (cause as { code?: string } | undefined)?.code
+  const reason = codeOf(error)
   if (reason === undefined) return error
   const cure = reason === "ENOSPC" || reason === "EDQUOT" ? "free some space" : "mend that"
   return new Error(`${message}; ${left} (${cure}, then go on with: npx tweedie train --resume ${folder})`, { cause })

@@ -41,7 +41,8 @@ async function beginning(pid: number): Promise<string | undefined> {
 
 /**
  * Takes the lock of a run folder; the function it gives releases it. Each process writes a file that names it and only then
- * looks for others, so of two that come together at least one sees the other. Files of dead processes are removed.
+ * looks for others, so of two that come together at least one sees the other. One that does steps back; since both may, each
+ * tries again a few times, after a while of its own. Files of dead processes are removed.
  *
  * @throws LockedError when another process of this machine, or one of another machine, holds it.
  */
@@ -50,23 +51,35 @@ export async function lockRun(folder: string): Promise<() => Promise<void>> {
   const host = hostname().replace(/[^\w.-]/g, "_")
   const own = nameOf({ host, pid: process.pid, started: (await beginning(process.pid)) ?? "0" })
   const path = join(folder, own)
-  await writeFile(path, "", { flag: "wx" }).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "EEXIST") throw new Error(`cannot write ${path} (${cause.message})`, { cause })
-    throw new LockedError(`${folder}: this process trains into it already`)
-  })
   const release = (): Promise<void> => rm(path, { force: true })
+  for (let attempt = 1; ; attempt++) {
+    await writeFile(path, "", { flag: "wx" }).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "EEXIST") throw new Error(`cannot write ${path} (${cause.message})`, { cause })
+      throw new LockedError(`${folder}: this process trains into it already`)
+    })
+    const other = await holderBeside(folder, own, host)
+    if (other === undefined) return release
+    await release()
+    if (attempt === attempts) {
+      const name = join(folder, nameOf(other))
+      const where = other.host === host ? "" : ` on ${other.host} (if that is gone, remove ${name})`
+      throw new LockedError(
+        `${folder}: process ${other.pid}${where} is training into it (wait for it, stop it, or name another folder)`,
+      )
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20 + 80 * Math.random()))
+  }
+}
+
+const attempts = 4
+
+/** Another process that holds or claims the lock; what dead ones left is cleared. */
+async function holderBeside(folder: string, own: string, host: string): Promise<Holder | undefined> {
   for (const name of await readdir(folder)) {
     const other = name === own ? undefined : holderOf(name)
     if (other === undefined) continue
-    if (other.host === host && (await beginning(other.pid)) !== other.started) {
-      await rm(join(folder, name), { force: true })
-      continue
-    }
-    await release()
-    const where = other.host === host ? "" : ` on ${other.host} (if that is gone, remove ${join(folder, name)})`
-    throw new LockedError(
-      `${folder}: process ${other.pid}${where} is training into it (wait for it, stop it, or name another folder)`,
-    )
+    if (other.host !== host || (await beginning(other.pid)) === other.started) return other
+    await rm(join(folder, name), { force: true })
   }
-  return release
+  return undefined
 }

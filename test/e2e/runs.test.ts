@@ -1,6 +1,6 @@
 /** What a run survives: being killed, stopped, damaged, written to twice, and a disk that is full or gone. */
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { main, whenTold, workplace } from "./command.ts"
@@ -155,7 +155,7 @@ test("versions and threads that changed are told", async () => {
 
 test("a run folder that vanishes ends the run with one line", async () => {
   const { code, stderr } = await watched(begin("gone", "--steps", "100000", "--json"), (child) =>
-    whenTold(child, /"event":"checkpoint"/, () => rmSync(at("gone"), { recursive: true, force: true, maxRetries: 5 })),
+    whenTold(child, /"event":"checkpoint"/, () => renameSync(at("gone"), at("elsewhere"))),
   )
   expect(stderr).toMatch(/^tweedie: .*ENOENT.*go on with/m)
   expect(
@@ -186,6 +186,24 @@ test.skipIf(!canMount)("a full disk ends the run with 1 and leaves the last chec
     /tweedie: .*ENOSPC.*the checkpoint of step \d+ in small\/run is untouched \(free some space, then go on with: npx tweedie train --resume small\/run\)/,
   )
   expect(stderr).not.toMatch(/warning|damaged/)
+})
+
+test.skipIf(!canMount)("a disk that is full from the beginning, or read-only, is told apart", () => {
+  const train = (out: string): string => `node ${main} ${begin(out, "--steps", "4").join(" ")}; echo $?`
+  const script = [
+    ...["mkdir tight fixed", "mount -t tmpfs -o size=4k none tight", "mount -t tmpfs -o ro none fixed"],
+    ...[train("tight/run"), train("fixed/run")],
+  ]
+  const { stdout, stderr } = spawnSync("unshare", ["-Ur", "-m", "sh", "-c", script.join("\n")], {
+    cwd: folder,
+    encoding: "utf8",
+  })
+  expect(stdout.trim().split("\n")).toEqual(["1", "2"])
+  const told = stderr.split("\n").filter((line) => line.startsWith("tweedie:"))
+  expect(told).toEqual([
+    expect.stringMatching(/^tweedie: .*ENOSPC/),
+    expect.stringMatching(/^tweedie: --out fixed\/run: EROFS: read-only file system/),
+  ])
 })
 
 test("who stops listening does not stop the run", () => {
