@@ -38,9 +38,15 @@ const runtime = "engine/session.ts"
 /** Files, or folders with a slash at the end, that may import Node's modules, and why. All else runs in browsers. */
 const node: Readonly<Record<string, string>> = {
   "engine/worker.ts": "is the entry of a worker thread",
+  "data/decoder.ts": "is the entry of a worker thread",
+  "data/disk.ts": "finds pictures on the disk, and begins worker threads",
+  "data/fetch.ts": "fetches data sets into a folder",
   "data/files.ts": "reads data sets from the disk",
   "io/atomic.ts": "replaces files on the disk",
   "train/checkpoint.ts": "keeps checkpoints on the disk",
+  "train/disk.ts": "is what is done to the disk",
+  "train/events.ts": "adds to a file on the disk",
+  "train/lock.ts": "asks whether a process lives",
   "train/run.ts": "keeps run folders on the disk",
   "diffusers/": "reads and writes folders of models",
   "serve/": "answers HTTP",
@@ -53,7 +59,7 @@ const serverOnly = ["diffusers", "serve", "cli"]
 /** Where each dependency may be used; ARCHITECTURE.md says why we have it. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
-  "fast-png": ["io"],
+  "jpeg-js": ["io"],
   fflate: ["io"],
   zod: ["train", "diffusers", "recipes", "serve", "cli"],
 }
@@ -326,6 +332,9 @@ test("the checker reports ONNX Runtime, Node, a package, an index or an op where
 test("the checker reports an entry that a browser cannot load", () => {
   const eager = {
     "data/index.ts": 'export { read } from "./files.ts"',
+    "data/decoder.ts": "is the entry of a worker thread",
+    "data/disk.ts": "finds pictures on the disk, and begins worker threads",
+    "data/fetch.ts": "fetches data sets into a folder",
     "data/files.ts": 'import { readFile } from "node:fs/promises"',
   }
   expect(planted(eager)).toEqual([

@@ -7,6 +7,7 @@ import { configure } from "../engine/runtime.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
+import { Voice } from "./voice.ts"
 
 /** Options of the verb. */
 export const evalOptions = z.strictObject({
@@ -39,6 +40,10 @@ export const evalOptions = z.strictObject({
   batch: z.number().int().min(1).max(65_536).optional().describe("evaluations made at once"),
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes noise and times"),
   dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
+  at: z
+    .string()
+    .optional()
+    .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
 })
@@ -67,7 +72,7 @@ function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
 export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(evalOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
-  const { config, experiment, step } = await loadRun(folder)
+  const { config, experiment, step } = await loadRun(folder, { at: o.at, voice: new Voice(o.json) })
   const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
     throw new MisuseError(error.message)
   })

@@ -1,16 +1,30 @@
 /** `tweedie export`: a run's denoiser as ONNX, its weights as safetensors. */
-import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { exportOnnx } from "../engine/export.ts"
 import { read } from "../engine/state.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment } from "../recipes/recipe.ts"
+import { makeFolders } from "../train/disk.ts"
+import { MisuseError } from "./flags.ts"
 import { loadRun } from "./runs.ts"
+import { Voice } from "./voice.ts"
 
-/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder. */
+/** Flags of the verb. */
+export interface ExportFlags {
+  readonly out?: string
+  readonly at?: string
+  readonly json?: boolean
+}
+
+/** The files that {@link writeExport} writes. */
+export const exportedFiles = (folder: string): string[] => [
+  join(folder, "model.onnx"),
+  join(folder, "model.safetensors"),
+]
+
+/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder that is there. */
 export async function writeExport({ exported, variables }: Experiment, folder: string): Promise<string[]> {
-  await mkdir(folder, { recursive: true })
   const onnx = await exportOnnx(
     exported.call as never,
     exported.inputs.map(({ dtype, shape }) => ({ dtype, shape })),
@@ -23,16 +37,22 @@ export async function writeExport({ exported, variables }: Experiment, folder: s
   )
   const values = await read([...variables.values()])
   const weights = writeSafetensors(new Map([...variables.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
-  const files = [join(folder, "model.onnx"), join(folder, "model.safetensors")]
+  const files = exportedFiles(folder)
   await writeFileAtomic(files[0], onnx)
   await writeFileAtomic(files[1], weights)
   return files
 }
 
 /** Runs the verb. */
-export async function exportRun(folder: string, { out = folder }: { readonly out?: string }): Promise<number> {
-  const { experiment, step } = await loadRun(folder)
+export async function exportRun(folder: string, flags: ExportFlags): Promise<number> {
+  const { out = folder, at, json = false } = flags
+  const voice = new Voice(json)
+  await makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
+    const message = `--out ${out}: ${cause.message}`
+    throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
+  })
+  const { experiment, step } = await loadRun(folder, { at, voice })
   const files = await writeExport(experiment, out)
-  process.stderr.write(`step ${step}: ${files.join(", ")}\n`)
+  voice.say(`step ${step}: ${files.join(", ")}`, { event: "done", step, files })
   return 0
 }

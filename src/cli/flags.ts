@@ -46,6 +46,8 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
     command.addOption(option)
+    // What is on can be turned off; that both are there keeps the parser from making up a default.
+    if (type === "boolean" && fallback === true) command.addOption(new Option(`--no-${flagOf(key).slice(2)}`, "not so"))
   }
   return command
 }
@@ -73,7 +75,7 @@ export function readOptions<S extends z.ZodObject>(
   const values = { ...file, ...Object.fromEntries(given.map(([key, v]) => [key, parsed(v, properties[key])])) }
   const result = schema.safeParse(values)
   if (result.success) return result.data
-  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("\n"))
+  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("; "))
 }
 
 function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unknown>>): string {
@@ -82,5 +84,6 @@ function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unkn
   const expected = issue.message
     .replace(/^(Invalid input: expected|Too (small|big): expected) ?/, "expected ")
     .replace(/^expected \w+ to be/, "expected")
+    .replace(/, received \w+$/, "")
   return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
 }

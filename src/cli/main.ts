@@ -3,12 +3,15 @@
 import { Command, CommanderError } from "commander"
 import { UsageError } from "../engine/shape.ts"
 import { recipes } from "../recipes/index.ts"
+import { doctor } from "./doctor.ts"
 import { evalOptions, evaluateRun } from "./eval.ts"
-import { exportRun } from "./export.ts"
+import { type ExportFlags, exportRun } from "./export.ts"
 import { addFlags, MisuseError } from "./flags.ts"
 import { info } from "./info.ts"
+import { ownVersion, trainFlags } from "./plan.ts"
 import { sample, sampleOptions } from "./sample.ts"
-import { ownVersion, train, trainFlags } from "./train.ts"
+import { train } from "./train.ts"
+import { lineOf, Voice } from "./voice.ts"
 
 let exitCode = 0
 
@@ -52,17 +55,26 @@ async function program(args: readonly string[]): Promise<Command> {
     .command("export <run>")
     .description("write a run's denoiser as .onnx and its weights as .safetensors")
     .option("--out <folder>", "where to (default: the run folder)")
-    .action(verb((run: string, flags: { out?: string }) => exportRun(run, flags)))
+    .option("--at <checkpoint>", "last, best or a step (default: the best if losses tell, else the last)")
+    .option("--json", "one JSON object a line")
+    .action(verb((run: string, flags: ExportFlags) => exportRun(run, flags)))
   main
     .command("info <path>")
-    .description("tell what a run folder, .onnx, .safetensors or .npy file holds")
+    .description("tell what a run, a folder of pictures, or a file of any known kind holds")
     .option("--json", "as one JSON object")
     .action(verb((path: string, flags: { json?: boolean }) => info(path, flags)))
   main
+    .command("doctor")
+    .description("look whether the engine is right and fast on this machine")
+    .option("--json", "one JSON object a line")
+    .action(verb((flags: { json?: boolean }) => doctor(flags)))
+  main
     .command("recipes")
     .description("list what can be trained")
-    .action(() => {
-      for (const { name, doc } of recipes.values()) process.stdout.write(`${name.padEnd(10)} ${doc}\n`)
+    .option("--json", "one JSON object a line")
+    .action(({ json }: { json?: boolean }) => {
+      for (const { name, doc } of recipes.values())
+        process.stdout.write(json ? `${JSON.stringify({ name, doc })}\n` : `${name.padEnd(10)} ${doc}\n`)
     })
   for (const command of main.commands) command.exitOverride()
   return main
@@ -70,12 +82,25 @@ async function program(args: readonly string[]): Promise<Command> {
 
 /** Mistakes of the user end with 2 and one message; everything else that goes wrong with 1. */
 function failure(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  const message = error instanceof Error ? error.message : String(error)
+  const voice = new Voice(args.includes("--json"))
+  if (error instanceof CommanderError) {
+    // It has told people already.
+    if (error.exitCode !== 0) voice.tell({ event: "error", message: error.message, code: 2 })
+    return error.exitCode === 0 ? 0 : 2
+  }
   const isMisuse = error instanceof MisuseError || error instanceof UsageError || error instanceof RangeError
-  process.stderr.write(`tweedie: ${message.replace(/\n {2}at .*/s, "")}\n`)
+  const line = lineOf(error)
+  const code = isMisuse ? 2 : 1
+  voice.always(`tweedie: ${line}`, { event: "error", message: line, code })
   if (!isMisuse && process.env["TWEEDIE_DEBUG"] !== undefined) process.stderr.write(`${(error as Error).stack}\n`)
-  return isMisuse ? 2 : 1
+  return code
+}
+
+/** Who stops listening, such as `head`, loses the words and nothing else. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+  })
 }
 
 const args = process.argv.slice(2)

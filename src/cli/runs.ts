@@ -1,12 +1,13 @@
 /** What the verbs share about runs: building a recipe, finding a free folder, loading trained weights. */
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { readFile, stat } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { write } from "../engine/state.ts"
 import { recipes } from "../recipes/index.ts"
 import type { CommonOptions, Experiment, Recipe } from "../recipes/recipe.ts"
-import { checkpointSteps, loadCheckpoint } from "../train/checkpoint.ts"
+import { bestOf, checkpointNotes, loadCheckpoint } from "../train/checkpoint.ts"
 import { isRun, type RunConfig, readRun } from "../train/run.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { Voice } from "./voice.ts"
 
 /** The recipe of that name. */
 export function recipeOf(name: string): Recipe {
@@ -41,24 +42,67 @@ export async function readConfigFile(path: string): Promise<Record<string, unkno
     const value: unknown = JSON.parse(text)
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch (error) {
-    throw new MisuseError(`--config ${path}: not JSON (${(error as Error).message})`)
+    throw new MisuseError(`--config ${path}: not JSON (${(error as Error).message.replace(/\s+/g, " ")})`)
   }
   throw new MisuseError(`--config ${path}: expected a JSON object of options`)
 }
 
-/** A trained run: its experiment with the averaged weights of its newest checkpoint. */
+/** Which checkpoint is meant: a step, `best` or `last`; where nothing is said, the best if losses tell, else the last. */
+async function wantedStep(folder: string, at: string | undefined): Promise<number | "best" | undefined> {
+  if (at === undefined) return bestOf(await checkpointNotes(folder)) && "best"
+  if (at === "last") return undefined
+  if (at === "best") return "best"
+  if (/^\d+$/.test(at)) return Number(at)
+  throw new MisuseError(`--at: got ${at}, expected last, best or the step of a checkpoint`)
+}
+
+/** A trained run: its experiment with the averaged weights of a checkpoint. */
 export async function loadRun(
   folder: string,
+  { at, voice = new Voice(false) }: { readonly at?: string | undefined; readonly voice?: Voice } = {},
 ): Promise<{ readonly config: RunConfig; readonly experiment: Experiment; readonly step: number }> {
   const config = await readRun(folder)
   const recipe = recipeOf(config.recipe)
   const experiment = recipe.build(optionsOf(recipe, {}, config.options) as never)
-  const step = (await checkpointSteps(folder)).at(-1)
-  const state = await loadCheckpoint(folder, step)
+  const step = await wantedStep(folder, at)
+  const state = await loadCheckpoint(folder, {
+    warn: (line) => voice.warn(line),
+    ...(step !== undefined && { step }),
+  })
   for (const [name, variable] of experiment.variables) {
     const value = state.ema?.get(name) ?? state.model.get(name)
     if (value === undefined) throw new MisuseError(`${folder}: the checkpoint of step ${state.step} has no ${name}`)
     await write(new Map([[variable, value]]))
   }
   return { config, experiment, step: state.step }
+}
+
+/** Refuses a file whose folder is not there, before work begins that it is to hold. */
+export async function expectFolder(flag: string, file: string): Promise<void> {
+  const folder = dirname(file)
+  const found = await stat(folder).catch(() => undefined)
+  if (!found?.isDirectory()) throw new MisuseError(`${flag} ${file}: there is no folder ${folder} (make it first)`)
+  if (
+    await stat(file).then(
+      (s) => s.isDirectory(),
+      () => false,
+    )
+  )
+    throw new MisuseError(`${flag} ${file}: that is a folder, expected the name of a file`)
+}
+
+/** Whether there is a file or folder of that name. */
+export function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A number of bytes as people say it: `1.3 MB`. */
+export function sizeText(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"]
+  let rank = 0
+  for (; bytes >= 1000 && rank < units.length - 1; rank++) bytes /= 1000
+  return `${rank === 0 ? bytes : bytes.toFixed(1)} ${units[rank]}`
 }

@@ -7,10 +7,11 @@ import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
-import { readOptions } from "./flags.ts"
+import { MisuseError, readOptions } from "./flags.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
-import { loadRun } from "./runs.ts"
+import { expectFolder, loadRun } from "./runs.ts"
+import { Voice } from "./voice.ts"
 
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
@@ -28,31 +29,47 @@ export const sampleOptions = z.strictObject({
     .default("png")
     .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
   out: z.string().optional().describe("file to write (default: samples.<format> in the run folder)"),
+  at: z
+    .string()
+    .optional()
+    .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
+  json: z.boolean().default(false).describe("one JSON object a line"),
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
 })
+
+/** Most numbers that are drawn at a time: a gigabyte of them. */
+const maxValues = 2 ** 28
 
 /** Runs the verb. */
 export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(sampleOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
-  const { experiment } = await loadRun(folder)
+  const voice = new Voice(o.json)
+  const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
   const { count, seed } = o
   const request = { ...samplerOptions(o), count, seed }
+  const file = o.out ?? join(folder, `samples.${o.format}`)
+  await expectFolder("--out", file)
+  const [{ shape }] = experiment.exported.inputs
+  const values = count * shape.slice(1).reduce((n, size) => n * size, 1)
+  if (values > maxValues)
+    throw new MisuseError(
+      `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
+    )
   let final: SampleStep | undefined
   const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
   for await (const step of experiment.sample(request)) {
-    bar.update(step.step)
+    if (!o.json) bar.update(step.step)
     final = step
   }
   bar.end()
   const x = final!.x
-  const file = o.out ?? join(folder, `samples.${o.format}`)
   const picture = experiment.picture(x)
   // Points are what they are; images go to [0, 1].
   const numbers = x.shape.length === 4 ? toImages(x) : x
   await writeFileAtomic(file, o.format === "png" ? encodePng(picture) : writeNpy(numbers))
-  process.stderr.write(`${count} samples: ${file}\n`)
-  if (o.format === "png" && process.stdout.isTTY) {
+  voice.say(`${count} samples: ${file}`, { event: "done", file, count, step: trained })
+  if (!o.json && o.format === "png" && process.stdout.isTTY) {
     process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
   }
   return 0

@@ -1,232 +1,287 @@
 /** `tweedie train`: a recipe becomes a run folder. */
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { Command } from "commander"
+import { type Dataset, split } from "../data/dataset.ts"
+import { FetchError } from "../data/fetch.ts"
 import { loader } from "../data/loader.ts"
 import { last } from "../diffusion/samplers/sampler.ts"
-import { configure, engineOptions } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { encodePng, type Raster } from "../io/png.ts"
-import type { CommonOptions, Experiment, SampleRequest } from "../recipes/recipe.ts"
-import { loadCheckpoint, saveCheckpoint } from "../train/checkpoint.ts"
+import type { SampleRequest } from "../recipes/recipe.ts"
+import {
+  bestOf,
+  type CheckpointNote,
+  checkpointNotes,
+  checkpointSteps,
+  loadCheckpoint,
+  recoverCheckpoints,
+  saveCheckpoint,
+} from "../train/checkpoint.ts"
+import { type Evaluator, evaluator } from "../train/evaluate.ts"
+import { type EventLog, openEvents } from "../train/events.ts"
+import { lockRun } from "../train/lock.ts"
 import { NotFiniteError, type Training, train as trainLoop } from "../train/loop.ts"
-import { createRun, isRun, logRecord, type RunConfig, readRun } from "../train/run.ts"
-import { writeExport } from "./export.ts"
+import { createRun, cutLog, isRun, logRecord, makeRunFolder } from "../train/run.ts"
+import { exportedFiles, writeExport } from "./export.ts"
 import { MisuseError } from "./flags.ts"
 import { terminalPicture } from "./picture.ts"
+import { changesSince, type Plan, planned, type TrainFlags } from "./plan.ts"
 import { clock, Progress } from "./progress.ts"
-import { freeFolder, optionsOf, readConfigFile, recipeOf } from "./runs.ts"
-
-/** Flags of the verb itself; the rest are the recipe's. */
-export interface TrainFlags {
-  readonly recipe?: string
-  readonly out?: string
-  readonly resume?: string
-  readonly config?: string
-  readonly threads?: string
-  readonly sampleEvery?: string
-  readonly checkpointEvery?: string
-  readonly json?: boolean
-  readonly dryRun?: boolean
-  readonly [option: string]: unknown
-}
-
-/** Reads a whole number from a flag. */
-function whole(name: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 0 || text.trim() === "")
-    throw new MisuseError(`${name}: got ${text}, expected a whole number from 0`)
-  return value
-}
-
-/** Describes the verb's own flags. */
-export function trainFlags(command: Command): Command {
-  return command
-    .option("--recipe <name>", "what to train (see `tweedie recipes`)")
-    .option("--out <folder>", "run folder to make (default: runs/<recipe>)")
-    .option("--resume <folder>", "go on with a run; flags may change its options")
-    .option("--config <file>", "options from a JSON file; flags win over it")
-    .option("--threads <number>", "threads of the engine (default: all processors)")
-    .option("--sample-every <steps>", "updates between pictures (default: a tenth of all)")
-    .option("--checkpoint-every <steps>", "updates between checkpoints (default: a tenth of all)")
-    .option("--json", "one JSON object a line instead of a progress bar")
-    .option("--dry-run", "print what would be done, and stop")
-}
-
-interface Plan {
-  readonly config: RunConfig
-  readonly options: CommonOptions
-  readonly experiment: Experiment
-  readonly folder: string
-  readonly resume: boolean
-}
-
-async function planned(flags: TrainFlags): Promise<Plan> {
-  if (flags.threads !== undefined) configure({ threads: Math.max(1, whole("--threads", flags.threads, 1)) })
-  const file = flags.config === undefined ? {} : await readConfigFile(flags.config)
-  const before = flags.resume === undefined ? undefined : await readRun(flags.resume)
-  if (before !== undefined && flags.recipe !== undefined && flags.recipe !== before.recipe) {
-    throw new MisuseError(`--resume ${flags.resume}: the run is of recipe ${before.recipe}, not ${flags.recipe}`)
-  }
-  const { recipe: fileRecipe, ...fileOptions } = file as { recipe?: string }
-  const name = before?.recipe ?? flags.recipe ?? fileRecipe
-  if (name === undefined)
-    throw new MisuseError("train: which recipe? give --recipe <name> (`tweedie recipes` lists them)")
-  const recipe = recipeOf(name)
-  const options = optionsOf(recipe, flags, { ...before?.options, ...fileOptions })
-  const folder = flags.resume ?? flags.out ?? (await freeFolder(name))
-  if (flags.resume === undefined && (await isRun(folder))) {
-    throw new MisuseError(
-      `--out ${folder}: there is a run already (go on with --resume ${folder}, or name another folder)`,
-    )
-  }
-  const config: RunConfig = {
-    recipe: name,
-    options: options as unknown as Record<string, unknown>,
-    versions: { tweedie: await ownVersion(), node: process.version },
-    threads: engineOptions().threads,
-  }
-  return { config, options, experiment: recipe.build(options as never), folder, resume: before !== undefined }
-}
-
-/** This package's version. */
-export async function ownVersion(): Promise<string> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8")
-  return (JSON.parse(text) as { version: string }).version
-}
+import { exists, sizeText } from "./runs.ts"
+import { Voice } from "./voice.ts"
 
 /** Runs the verb. Resolves to the exit code. */
 export async function train(flags: TrainFlags): Promise<number> {
   const plan = await planned(flags)
-  const { config, options, experiment, folder, resume } = plan
-  const say = (text: string): void => void (flags.json ? undefined : process.stderr.write(`${text}\n`))
+  const { config, options, experiment, before, folder } = plan
+  const voice = new Voice(flags.json === true)
   if (flags.dryRun) {
     process.stdout.write(`${JSON.stringify({ folder, ...config }, null, 2)}\n`)
     return 0
   }
-  const data = await experiment.data().catch((error: Error) => {
-    throw new MisuseError(error.message)
-  })
+  for (const change of before === undefined ? [] : changesSince(before, config)) voice.warn(change)
+  const data = await experiment
+    .data((line) => voice.say(line, { event: "data", message: line }))
+    .catch((error: Error) => {
+      throw error instanceof FetchError ? error : new MisuseError(error.message)
+    })
+  if (data.about !== undefined) voice.say(data.about, { event: "data", message: data.about })
+  const parts: Parts = options.validation > 0 ? split(data, options) : { train: data }
+  if (parts.train.length < options.batch) {
+    throw new MisuseError(
+      `--batch: got ${options.batch}, there are ${parts.train.length} samples to train on (give --batch ${parts.train.length} or less)`,
+    )
+  }
+  const release = await opened(plan)
+  try {
+    return await run(plan, parts, flags, voice)
+  } finally {
+    await release()
+  }
+}
+
+/** Makes the folder and takes its lock. */
+async function opened({ folder, before, config }: Plan): Promise<() => Promise<void>> {
+  const flag = before === undefined ? "--out" : "--resume"
+  const isMisuse = (error: unknown): boolean => !["ENOSPC", "EDQUOT", "EIO"].includes(codeOf(error) ?? "")
+  try {
+    await makeRunFolder(folder)
+    const release = await lockRun(folder)
+    if (before !== undefined) await recoverCheckpoints(folder)
+    else if (await isRun(folder)) {
+      await release()
+      throw new MisuseError(`there is a run already (go on with --resume ${folder}, or name another folder)`)
+    } else await createRun(folder, config)
+    return release
+  } catch (cause) {
+    const message = `${flag} ${folder}: ${(cause as Error).message}`
+    throw isMisuse(cause) ? new MisuseError(message, { cause }) : new Error(message, { cause })
+  }
+}
+
+/** The items that are trained on, and those that are not. */
+interface Parts {
+  readonly train: Dataset
+  readonly validation?: Dataset
+}
+
+async function run(plan: Plan, { train: plain, validation }: Parts, flags: TrainFlags, voice: Voice): Promise<number> {
+  const { config, options, experiment, folder, before } = plan
+  const data = experiment.augmented?.(plain) ?? plain
   const stop = new AbortController()
   const training = trainLoop(experiment.objective, loader(data, { batch: options.batch, seed: options.seed }), {
     optimizer: experiment.optimizer,
     ema: experiment.ema,
     steps: options.steps,
     seed: options.seed,
-    clip: (options as unknown as { clip: number }).clip,
+    clip: options.clip,
     signal: stop.signal,
   })
-  let done = 0
-  if (resume) {
-    const state = await loadCheckpoint(folder)
-    await training.restore(state)
-    done = state.step
-    if (done >= options.steps)
-      throw new MisuseError(`${folder} has made its ${options.steps} steps; give more with --steps`)
-  }
-  await createRun(folder, config)
-  const count = [...experiment.variables.values()].reduce((n, v) => n + v.initial.data.length, 0)
-  say(
-    `${config.recipe}: ${count.toLocaleString("en")} parameters, ${data.length.toLocaleString("en")} samples, into ${folder}`,
-  )
-
+  const evaluation =
+    validation &&
+    evaluator(experiment.objective, validation, {
+      batch: options.batch,
+      seed: options.seed,
+      replace: training.average,
+    })
   const onInterrupt = (): void => {
     if (stop.signal.aborted) process.exit(130)
     stop.abort()
   }
-  process.on("SIGINT", onInterrupt)
-  process.on("SIGTERM", onInterrupt)
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
   try {
-    const code = await loop(plan, training, done, flags, stop.signal)
-    if (code !== 0) return code
-    const picture = await finish(plan)
-    say(`samples: ${join(folder, "samples.png")}`)
-    if (flags.json)
-      process.stdout.write(`${JSON.stringify({ event: "done", folder, samples: join(folder, "samples.png") })}\n`)
-    else if (process.stdout.isTTY)
+    let done = 0
+    if (before !== undefined) {
+      if ((await checkpointSteps(folder)).length === 0)
+        voice.warn(`${folder} has no checkpoint yet: beginning from the first step`)
+      else {
+        const state = await loadCheckpoint(folder, { warn: (line) => voice.warn(line) })
+        await training.restore(state)
+        done = state.step
+      }
+      if (done >= options.steps && (await isFinished(folder)))
+        throw new MisuseError(`${folder} has made its ${options.steps} steps; give more with --steps`)
+      await cutLog(folder, done)
+      await createRun(folder, config)
+    }
+    const parameters = [...experiment.variables.values()].reduce((n, v) => n + v.initial.data.length, 0)
+    voice.say(
+      `${config.recipe}: ${parameters.toLocaleString("en")} parameters, ${data.length.toLocaleString("en")} samples, ` +
+        (before === undefined ? `into ${folder}` : `on from step ${done} in ${folder}`),
+      { event: "start", recipe: config.recipe, folder, parameters, samples: data.length, step: done },
+    )
+    for (const signal of signals) process.on(signal, onInterrupt)
+    const events = await openEvents(folder, { from: done }).catch((error: unknown) => {
+      throw withComfort(error, folder, done)
+    })
+    const end = await loop(plan, training, { evaluation, events, done, voice, signal: stop.signal })
+    if (end !== "done") return 130
+    const picture = await finish(plan, training).catch((error: unknown) => {
+      throw withComfort(error, folder, options.steps)
+    })
+    const notes = await checkpointNotes(folder)
+    const bytes = notes.reduce((sum, note) => sum + note.bytes, 0)
+    voice.say(`samples: ${join(folder, "samples.png")}`)
+    voice.say(`checkpoints: ${notes.map((n) => n.step).join(", ")} (${sizeText(bytes)} in all)`)
+    voice.tell({ event: "done", folder, samples: join(folder, "samples.png"), checkpointBytes: bytes })
+    if (!flags.json && process.stdout.isTTY)
       process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
     return 0
   } finally {
-    process.off("SIGINT", onInterrupt)
-    process.off("SIGTERM", onInterrupt)
+    for (const signal of signals) process.off(signal, onInterrupt)
+    await evaluation?.dispose()
     await training.dispose()
   }
 }
 
+/** Whether the end of a run was reached, its files included. */
+async function isFinished(folder: string): Promise<boolean> {
+  const files = [...exportedFiles(folder), join(folder, "samples.png")]
+  return (await Promise.all(files.map(exists))).every(Boolean)
+}
+
+/** What goes with a training: who measures it, who is told, and who may stop it. */
+interface Watch {
+  readonly evaluation: Evaluator | undefined
+  readonly events: EventLog
+  /** Steps made before. */
+  readonly done: number
+  readonly voice: Voice
+  readonly signal: AbortSignal
+}
+
+/** Trains until all steps are made, the validation loss rises, or somebody says stop. */
 async function loop(
   plan: Plan,
   training: Training,
-  done: number,
-  flags: TrainFlags,
-  signal: AbortSignal,
-): Promise<number> {
-  const { options, folder } = plan
-  const tenth = Math.max(1, Math.ceil(options.steps / 10))
-  const sampleEvery = whole("--sample-every", flags.sampleEvery, tenth)
-  const checkpointEvery = whole("--checkpoint-every", flags.checkpointEvery, tenth)
+  { evaluation, events, done, voice, signal }: Watch,
+): Promise<"done" | "stopped"> {
+  const { options, folder, sampleEvery, checkpointEvery } = plan
   const bar = new Progress("train", options.steps, { start: done })
   const began = performance.now()
-  let loss = Number.NaN
+  const seconds = (): number => (performance.now() - began) / 1000
+  let average = Number.NaN
   let saved = done
-  try {
+  let best = bestOf(await checkpointNotes(folder))
+  const save = async (withLoss: boolean): Promise<CheckpointNote> => {
+    const validation = withLoss ? await evaluation?.loss() : undefined
+    const note = await saveCheckpoint(folder, await training.state(), {
+      keep: plan.keep,
+      ...(validation !== undefined && { validation }),
+    })
+    saved = note.step
+    if (validation !== undefined) {
+      await logRecord(folder, { step: note.step, validation })
+      await events.add({ step: note.step, scalars: { validation } })
+      if (bestOf([...(best ? [best] : []), note]) === note) best = note
+    }
+    voice.tell({ event: "checkpoint", ...note })
+    return note
+  }
+  /** Makes steps; true where the end is reached, be it early. */
+  const steps = async (): Promise<boolean> => {
     for await (const report of training) {
-      loss = Number.isNaN(loss) ? report.loss : 0.98 * loss + 0.02 * report.loss
-      const { step } = report
+      const { step, epoch, loss, terms, gradientNorm, lr } = report
+      average = Number.isNaN(average) ? loss : 0.98 * average + 0.02 * loss
       const isLast = step === options.steps
-      if (!flags.json) bar.update(step, `loss ${loss.toFixed(4)}`)
+      if (!voice.isJson) bar.update(step, `loss ${average.toFixed(4)}`)
       if (step % 10 === 0 || isLast) {
-        const record = {
-          step,
-          epoch: report.epoch,
-          loss: report.loss,
-          average: loss,
-          ...report.terms,
-          gradientNorm: report.gradientNorm,
-          lr: report.lr,
-        }
-        await logRecord(folder, { ...record, seconds: (performance.now() - began) / 1000 })
-        if (flags.json) process.stdout.write(`${JSON.stringify({ event: "step", ...record })}\n`)
+        const record = { step, epoch, loss, average, ...terms, gradientNorm, lr }
+        await logRecord(folder, { ...record, seconds: seconds() })
+        await events.add({ step, scalars: { loss, ...terms, gradientNorm, lr } })
+        voice.tell({ event: "step", ...record })
       }
       if (isLast || (checkpointEvery > 0 && step % checkpointEvery === 0)) {
-        await saveCheckpoint(folder, await training.state())
-        saved = step
+        await save(true)
+        if (!isLast && options.patience > 0 && best !== undefined && step - best.step >= options.patience) {
+          bar.end()
+          const lowest = best.validation?.toFixed(4)
+          voice.say(`stopped at step ${step}: the validation loss was lowest, ${lowest}, at step ${best.step}`, {
+            event: "early",
+            step,
+            best: best.step,
+            validation: best.validation,
+          })
+          return true
+        }
       }
-      if (!isLast && sampleEvery > 0 && step % sampleEvery === 0)
-        await preview(plan, join("samples", `step-${step}.png`), { steps: 25, replace: training.average })
-      if (signal.aborted && !isLast) break
-    }
-  } catch (error) {
-    if (!signal.aborted) {
-      bar.end()
-      if (error instanceof NotFiniteError) {
-        throw new Error(`${error.message}; the checkpoint of step ${saved} in ${folder} is untouched`)
+      if (!isLast && sampleEvery > 0 && step % sampleEvery === 0) {
+        const file = join("samples", `step-${step}.png`)
+        const picture = await preview(plan, file, { most: 25, replace: training.average })
+        await events.add({ step, images: { samples: picture } })
       }
-      throw error
+      if (signal.aborted && !isLast) return false
     }
+    return true
   }
-  bar.end()
-  if (!signal.aborted) return 0
-  const state = await training.state()
-  if (state.step > 0) await saveCheckpoint(folder, state)
-  process.stderr.write(
-    `stopped at step ${state.step} after ${clock((performance.now() - began) / 1000)}; go on with: npx tweedie train --resume ${folder}\n`,
-  )
-  return 130
+  try {
+    const isDone = await steps().catch((error: Error) => {
+      if (signal.aborted && error.name === "AbortError") return false
+      throw error
+    })
+    bar.end()
+    if (isDone) return "done"
+    const { step } = await training.state()
+    if (step > saved) await save(false)
+    const resume = `npx tweedie train --resume ${folder}`
+    const how = step > 0 ? `go on with: ${resume}` : "nothing was trained yet; begin again"
+    voice.always(`stopped at step ${step} after ${clock(seconds())}; ${how}`, { event: "stopped", step, resume })
+    return "stopped"
+  } catch (error) {
+    bar.end()
+    throw withComfort(error, folder, saved)
+  }
 }
 
-/** Draws samples into the run folder. */
+/** The system's name of what went wrong, of an error or of what caused it. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: string; cause?: { code?: string } }
+  return code ?? cause?.code
+}
+
+/** An error with what is left: the checkpoint that it did not touch, and how to go on. */
+function withComfort(error: unknown, folder: string, saved: number): unknown {
+  const left =
+    saved > 0 ? `the checkpoint of step ${saved} in ${folder} is untouched` : `no checkpoint had been written yet`
+  const { message, cause } = error as Error
+  if (error instanceof NotFiniteError) return new Error(`${message}; ${left}`, { cause: error })
+  const reason = codeOf(error)
+  if (reason === undefined) return error
+  const cure = reason === "ENOSPC" || reason === "EDQUOT" ? "free some space" : "mend that"
+  return new Error(`${message}; ${left} (${cure}, then go on with: npx tweedie train --resume ${folder})`, { cause })
+}
+
+/** Draws samples into the run folder, in at most so many steps. */
 async function preview(
   { experiment, options, folder }: Plan,
   file: string,
-  { steps, replace }: { readonly steps: number; readonly replace?: SampleRequest["replace"] },
+  { most = 50, replace }: { readonly most?: number } & Pick<SampleRequest, "replace">,
 ): Promise<Raster> {
   const samples = experiment.sample({
     count: experiment.previewCount,
     sampler: "ddim",
     seed: options.seed,
     // A process may have fewer times than that.
-    steps: Math.min(steps, experiment.defaultSteps("ddim")),
+    steps: Math.min(most, experiment.defaultSteps("ddim")),
     ...(replace !== undefined && { replace }),
   })
   const picture = experiment.picture((await last(samples)).x)
@@ -234,9 +289,12 @@ async function preview(
   return picture
 }
 
-/** The end of a run: samples and files of the averaged weights, which the model holds now. */
-async function finish(plan: Plan): Promise<Raster> {
-  const picture = await preview(plan, "samples.png", { steps: 50 })
+/** The end of a run: samples and files of the averaged weights; those of the best checkpoint where losses tell. */
+async function finish(plan: Plan, training: Training): Promise<Raster> {
+  const best = bestOf(await checkpointNotes(plan.folder))
+  if (best !== undefined) await training.restore(await loadCheckpoint(plan.folder, { step: best.step }))
+  await training.finish()
+  const picture = await preview(plan, "samples.png", {})
   await writeExport(plan.experiment, plan.folder)
   return picture
 }

@@ -24,8 +24,15 @@ export interface Dataset {
   readonly shape: readonly number[]
   /** Number of classes, when items are labelled; labels are 0 ... classes - 1. */
   readonly classes?: number
-  /** The items at `indices`, in that order, in new arrays. Throws RangeError for an index outside the set. */
-  batch(indices: Int32Array): Batch
+  /** A line about where the items come from and what was done to them, for people. */
+  readonly about?: string
+  /**
+   * The items at `indices`, in that order, in new arrays. Where items are changed at random, `epoch` says which of their
+   * forms is meant. Throws RangeError for an index outside the set.
+   */
+  batch(indices: Int32Array, epoch?: number): Batch
+  /** Resolves when the items at `indices` are at hand, so that `batch` need not wait for files. */
+  prepare?(indices: Int32Array): Promise<void>
 }
 
 /** How {@link dataset} reads plain arrays. */
@@ -116,18 +123,21 @@ export function procedural({ name, length, shape, classes, write }: Rule): Datas
 export function subset(source: Dataset, indices: Int32Array | readonly number[]): Dataset {
   const chosen = Int32Array.from(indices)
   forEachIndex(source.name, source.length, indices, () => {})
+  const innerOf = (at: Int32Array): Int32Array => {
+    const inner = new Int32Array(at.length)
+    forEachIndex(source.name, chosen.length, at, (i, k) => {
+      inner[k] = chosen[i]
+    })
+    return inner
+  }
   return {
     name: source.name,
     length: chosen.length,
     shape: source.shape,
     ...(source.classes !== undefined && { classes: source.classes }),
-    batch: (at) => {
-      const inner = new Int32Array(at.length)
-      forEachIndex(source.name, chosen.length, at, (i, k) => {
-        inner[k] = chosen[i]
-      })
-      return source.batch(inner)
-    },
+    ...(source.about !== undefined && { about: source.about }),
+    batch: (at, epoch) => source.batch(innerOf(at), epoch),
+    ...(source.prepare && { prepare: (at: Int32Array) => source.prepare!(innerOf(at)) }),
   }
 }
 

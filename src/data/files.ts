@@ -12,6 +12,20 @@ export function dataDirectory(name: string): string {
   return `${root || "data"}/${name}`
 }
 
+/** Whether one of the files `names` is in `dir`. */
+export async function hasDataFile(dir: string, names: readonly string[]): Promise<boolean> {
+  const { stat } = await import("node:fs/promises")
+  const { resolve } = await import("node:path")
+  for (const name of names) {
+    const isThere = await stat(resolve(dir, name)).then(
+      (s) => s.isFile(),
+      () => false,
+    )
+    if (isThere) return true
+  }
+  return false
+}
+
 /**
  * The first of the files `names` that is in `dir`.
  *

@@ -16,6 +16,9 @@ export interface ImageBytes {
   readonly classes?: number
 }
 
+/** The value in [-1, 1] of each byte. */
+export const toUnit: Float32Array = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1)
+
 /**
  * A data set of images from their bytes; a byte b becomes b / 127.5 - 1, so that 0 is -1 and 255 is 1.
  *
@@ -33,7 +36,6 @@ export function images({ name, shape, pixels, labels, classes = 0 }: ImageBytes)
   const y = labels && Int32Array.from(labels)
   const bad = y?.findIndex((label) => label < 0 || label >= classes) ?? -1
   if (bad >= 0) throw new RangeError(`${name}: label ${bad} is ${labels?.[bad]}, expected 0 to ${classes - 1}`)
-  const scaled = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1)
   return {
     name,
     length,
@@ -42,7 +44,7 @@ export function images({ name, shape, pixels, labels, classes = 0 }: ImageBytes)
     batch: (indices) => {
       const data = new Float32Array(indices.length * step)
       forEachIndex(name, length, indices, (i, at) => {
-        for (let p = 0; p < step; p++) data[at * step + p] = scaled[pixels[i * step + p]]
+        for (let p = 0; p < step; p++) data[at * step + p] = toUnit[pixels[i * step + p]]
       })
       const x = array("float32", [indices.length, ...shape], data)
       return y ? { x, y: pick(y, indices) } : { x }

@@ -1,5 +1,7 @@
 /** Data sets and how they are read in batches: `tweedie/data`. */
 
+export { type AugmentOptions, augment } from "./augment.ts"
+export { type CifarOptions, cifar10, cifarClasses } from "./cifar.ts"
 export {
   type Batch,
   type Dataset,
@@ -13,6 +15,8 @@ export {
   subset,
   take,
 } from "./dataset.ts"
+export { cacheDirectory, FetchError, type FetchOptions, fetchFile, type RemoteFile } from "./fetch.ts"
+export { type FolderLook, type FolderOptions, imageFolder, lookIntoFolder } from "./folder.ts"
 export {
   type CrossValidation,
   crossValidate,
@@ -27,6 +31,8 @@ export { type Idx, type IdxOptions, readIdx, writeIdx } from "./idx.ts"
 export { type ImageBytes, images } from "./images.ts"
 export { type Loader, type LoaderOptions, type LoaderState, loader } from "./loader.ts"
 export { fashion, type MnistOptions, mnist } from "./mnist.ts"
+export { type OmniglotOptions, omniglot } from "./omniglot.ts"
+export { decodePicture, type PictureHeader, readPictureHeader } from "./picture.ts"
 export {
   checkerboard,
   circles,
@@ -37,3 +43,5 @@ export {
   spirals,
   swissRoll,
 } from "./points.ts"
+export { type PictureForm, scaled } from "./scale.ts"
+export { type ArraysOptions, arrays, type Table, type TableOptions, table } from "./table.ts"

@@ -32,6 +32,8 @@ export interface Loader {
   readonly batches: number
   /** The next batch; after the last of an epoch comes the first of the next, in a new order. Never ends. */
   next(): Batch
+  /** Resolves when the next batch is at hand; what the two after it need is begun meanwhile. For sets that read files. */
+  prepare(): Promise<void>
   /** Where the stream stands. */
   state(): LoaderState
   /** Continues from a saved state: the batches that follow are those that would have followed then, bit for bit. */
@@ -65,26 +67,40 @@ export function loader(
   const settle = (to: LoaderState): LoaderState =>
     (dropLast ? to.position + batch > length : to.position >= length) ? { ...to, epoch: to.epoch + 1, position: 0 } : to
   let at: LoaderState = { seed, epoch: 0, position: 0 }
-  let held: { seed: number; epoch: number; order: Int32Array } | undefined
+  /** The orders asked for last: while an epoch ends, the next one's items are being prepared. */
+  let held: { seed: number; epoch: number; order: Int32Array }[] = []
 
   const order = (of: { seed: number; epoch: number }): Int32Array => {
-    if (held?.seed === of.seed && (held.epoch === of.epoch || !shuffle)) return held.order
+    const found = held.find(({ seed, epoch }) => seed === of.seed && (epoch === of.epoch || !shuffle))
+    if (found !== undefined) return found.order
     const made = shuffle
       ? new Generator(fold(keyOf(of.seed), loaderStream, of.epoch)).permutation(length)
       : range(length)
-    held = { ...of, order: made }
+    held = [{ ...of, order: made }, ...held.slice(0, 1)]
     return made
   }
+  const stopOf = (state: LoaderState): number => Math.min(state.position + batch, length)
+  const indicesAt = (state: LoaderState): Int32Array => order(state).slice(state.position, stopOf(state))
 
   return {
     dataset,
     batch,
     batches: dropLast ? Math.floor(length / batch) : Math.ceil(length / batch),
     next: () => {
-      const stop = Math.min(at.position + batch, length)
-      const result = dataset.batch(order(at).slice(at.position, stop))
-      at = settle({ ...at, position: stop })
+      const result = dataset.batch(indicesAt(at), at.epoch)
+      at = settle({ ...at, position: stopOf(at) })
       return result
+    },
+    prepare: async () => {
+      if (dataset.prepare === undefined) return
+      const first = dataset.prepare(indicesAt(at))
+      let later = at
+      for (let k = 0; k < ahead; k++) {
+        later = settle({ ...later, position: stopOf(later) })
+        // What goes wrong there is told when its turn comes.
+        dataset.prepare(indicesAt(later)).catch(() => {})
+      }
+      await first
     },
     state: () => ({ ...at }),
     restore: ({ seed, epoch, position }) => {
@@ -103,10 +119,13 @@ export function loader(
       const items = order({ seed: at.seed, epoch: n })
       const stop = dropLast ? length - (length % batch) : length
       for (let from = 0; from < stop; from += batch)
-        yield dataset.batch(items.slice(from, Math.min(from + batch, stop)))
+        yield dataset.batch(items.slice(from, Math.min(from + batch, stop)), n)
     },
   }
 }
+
+/** Batches whose items are prepared before their turn. */
+const ahead = 2
 
 /** Keeps the draws of a loader apart from those of other users of the same seed. */
 const loaderStream = 0x6c6f6164

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { gzipSync } from "fflate"
@@ -51,7 +51,24 @@ test("the default folder is named by TWEEDIE_DATA_DIR, or ./data", async () => {
   await expect(mnist()).rejects.toThrow(resolve(dir, "..", "mnist"))
   await expect(fashion()).rejects.toThrow(resolve(dir, "..", "fashion"))
   vi.stubEnv("TWEEDIE_DATA_DIR", "")
-  await expect(mnist()).rejects.toThrow(resolve("data/mnist"))
+  await expect(mnist({ fetch: false })).rejects.toThrow(resolve("data/mnist"))
+})
+
+test("what was fetched into the cache folder is used, and a folder that is named is left alone", async () => {
+  const dir = folder({
+    "train-images-idx3-ubyte.gz": gzipSync(writeIdx({ shape: [1, 28, 28], data: new Uint8Array(784) })),
+    "train-labels-idx1-ubyte.gz": gzipSync(writeIdx({ shape: [1], data: Uint8Array.of(4) })),
+  })
+  const cache = mkdtempSync(join(tmpdir(), "cache-"))
+  onTestFinished(() => rmSync(cache, { recursive: true }))
+  cpSync(dir, join(cache, "mnist"), { recursive: true })
+  vi.stubEnv("TWEEDIE_DATA_DIR", "")
+  vi.stubEnv("TWEEDIE_CACHE_DIR", cache)
+  expect((await mnist()).length).toBe(1)
+  const empty = mkdtempSync(join(tmpdir(), "mnist-"))
+  onTestFinished(() => rmSync(empty, { recursive: true }))
+  await expect(mnist({ dir: empty })).rejects.toThrow("mnist: found no")
+  expect(readdirSync(empty)).toEqual([])
 })
 
 test("a missing file is named with where it was looked for and how to get it", async () => {

@@ -65,6 +65,21 @@ export function gunzip(bytes: Uint8Array, length: number, where = "gzip"): Uint8
   return out
 }
 
+/**
+ * The content of a gzip file whose length is not known from elsewhere: as long as its last four bytes say, at most `maxBytes`.
+ *
+ * @throws RangeError `where: ...` as {@link gunzip}, or when it says that it is longer.
+ */
+export function gunzipAll(
+  bytes: Uint8Array,
+  { where = "gzip", maxBytes = 2 ** 31 }: { where?: string; maxBytes?: number } = {},
+): Uint8Array<ArrayBuffer> {
+  if (!isGzip(bytes) || bytes.length < 18) throw new RangeError(`${where}: not a gzip file`)
+  const length = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true)
+  if (length > maxBytes) throw new RangeError(`${where}: content of ${length} bytes, expected at most ${maxBytes}`)
+  return gunzip(bytes, length, where)
+}
+
 /** The deflate stream between the header and the trailer. */
 function body(bytes: Uint8Array, where: string): Uint8Array {
   if (!isGzip(bytes) || bytes[2] !== 8) throw new RangeError(`${where}: not a gzip file`)

@@ -1,10 +1,10 @@
 /** Pictures of samples: arrays laid out as a grid, 8-bit gray or RGB, to and from PNG bytes. */
 
-import { decode, encode } from "fast-png"
-import { Inflate } from "fflate"
+import { zlibSync } from "fflate"
 import type { NdArray } from "../engine/array.ts"
 import { array } from "../engine/array.ts"
 import { crc32 } from "./checksum.ts"
+import { decodeScanlines, isPngKind, type PngKind } from "./scanlines.ts"
 
 /** An 8-bit image: `data` is [height, width, channels] row by row, one channel for gray and three for RGB. */
 export interface Raster {
@@ -102,61 +102,92 @@ export function fromRaster({ width, height, channels, data }: Raster): NdArray<"
   return array("float32", [channels, height, width], out)
 }
 
-/** PNG bytes of an image. The same image gives the same bytes. */
+const signature = [137, 80, 78, 71, 13, 10, 26, 10] as const
+
+/** PNG bytes of an image, its lines unfiltered. The same image gives the same bytes. */
 export function encodePng({ width, height, channels, data }: Raster): Uint8Array {
-  return encode({ width, height, channels, data, depth: 8 }, { zlib: { level: 6 } })
+  const bytes = width * channels
+  const lines = new Uint8Array(height * (bytes + 1))
+  for (let y = 0; y < height; y++) lines.set(data.subarray(y * bytes, (y + 1) * bytes), y * (bytes + 1) + 1)
+  const header = new Uint8Array(13)
+  const view = new DataView(header.buffer)
+  view.setUint32(0, width)
+  view.setUint32(4, height)
+  header.set([8, channels === 1 ? 0 : 2], 8)
+  return concatenate([
+    Uint8Array.from(signature),
+    chunk("IHDR", header),
+    chunk("IDAT", zlibSync(lines, { level: 6 })),
+    chunk("IEND", new Uint8Array(0)),
+  ])
 }
 
-const colours: Readonly<Record<number, string>> = { 3: "palette", 4: "gray with alpha", 6: "RGB with alpha" }
+/** How {@link decodePng} reads. */
+export interface PngOptions {
+  /** Most pixels that are decoded, default 2^26. */
+  maxPixels?: number
+}
 
 /**
- * The image in PNG bytes: 8-bit gray or RGB, interlaced or not.
- * Colour profiles, text and other extras are passed over unread. Nothing is decompressed beyond the size the header
- * states, and nothing at all when that is over `maxPixels`.
+ * The image in PNG bytes, of any kind the format has: 8-bit gray where all is gray by the file's own word, else RGB. Samples
+ * of other depths are scaled; what is transparent is laid over white. Colour profiles, text and other extras are passed over
+ * unread. Nothing is decompressed beyond the size the header states, and nothing at all when that is over `maxPixels`.
  *
- * @throws RangeError `png: ...` when the bytes are not such an image.
+ * @throws RangeError `png: ...` when the bytes are not a PNG file, or break a rule of the format.
  */
-export function decodePng(bytes: Uint8Array, { maxPixels = 2 ** 26 }: { maxPixels?: number } = {}): Raster {
-  const { header, data } = essential(bytes)
-  const view = new DataView(header.buffer)
-  const width = view.getUint32(0)
-  const height = view.getUint32(4)
-  const [depth, colour, compression, filter, interlace] = header.subarray(8)
+export function decodePng(bytes: Uint8Array, options: PngOptions = {}): Raster {
+  const { width, height } = readPngHeader(bytes, options)
+  const { kind, data } = essential(bytes)
+  return { width, height, ...decodeScanlines(kind, data) }
+}
+
+/**
+ * Size and kind of the image in PNG bytes, from its first 29: `isGray` where the pixels are gray whatever they hold.
+ *
+ * @throws RangeError `png: ...` when they do not begin a PNG file, or its size is over `maxPixels`.
+ */
+export function readPngHeader(
+  bytes: Uint8Array,
+  { maxPixels = 2 ** 26 }: PngOptions = {},
+): { readonly width: number; readonly height: number; readonly isGray: boolean } {
+  if (!signature.every((byte, i) => bytes[i] === byte)) {
+    throw new RangeError("png: wrong magic number (is this a PNG file?)")
+  }
+  if (bytes.length < 29) throw new RangeError(`png: file ends at byte ${bytes.length}, before its last chunk`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const type = String.fromCharCode(...bytes.subarray(12, 16))
+  if (type !== "IHDR" || view.getUint32(8) !== 13) {
+    throw new RangeError(
+      `png: chunk ${JSON.stringify(type)} of ${view.getUint32(8)} bytes at byte 8, expected one header, first`,
+    )
+  }
+  const width = view.getUint32(16)
+  const height = view.getUint32(20)
+  const [depth, colour, compression, filter, interlace] = bytes.subarray(24, 29)
   if (width === 0 || height === 0) throw new RangeError(`png: size is ${width} x ${height}`)
   if (width * height > maxPixels) {
-    throw new RangeError(`png: size is ${width} x ${height}, expected at most ${maxPixels} pixels`)
+    throw new RangeError(`png: size is ${width} x ${height}, expected at most ${maxPixels} pixels (make it smaller)`)
   }
-  if (depth !== 8 || (colour !== 0 && colour !== 2)) {
-    throw new RangeError(
-      `png: image is ${depth}-bit ${colours[colour] ?? (colour === 0 ? "gray" : colour === 2 ? "RGB" : `colour type ${colour}`)}, expected 8-bit gray or RGB (convert it first)`,
-    )
+  if (!isPngKind(colour, depth)) {
+    throw new RangeError(`png: colour type ${colour} of ${depth} bits is none of PNG's`)
   }
   if (compression !== 0 || filter !== 0 || interlace > 1) {
     throw new RangeError(
       `png: compression ${compression}, filter ${filter}, interlace ${interlace} are not methods of PNG`,
     )
   }
-  const channels = colour === 0 ? 1 : 3
-  checkInflates(
-    data,
-    passes(width, height, interlace === 1).reduce((sum, [w, h]) => sum + h * (w * channels + 1), 0),
-  )
-  try {
-    return { width, height, channels, data: new Uint8Array(decode(assemble(header, data)).data) }
-  } catch (cause) {
-    throw new RangeError(`png: image data is damaged (${messageOf(cause)})`, { cause })
-  }
+  return { width, height, isGray: colour === 0 || colour === 4 }
 }
 
-const signature = [137, 80, 78, 71, 13, 10, 26, 10] as const
+const critical = ["IHDR", "PLTE", "IDAT", "IEND"]
 
-/** The content of the header, and the compressed image data in one piece, of chunks that agree with their checksums. */
-function essential(bytes: Uint8Array): { header: Uint8Array<ArrayBuffer>; data: Uint8Array } {
-  if (!signature.every((byte, i) => bytes[i] === byte)) {
-    throw new RangeError("png: wrong magic number (is this a PNG file?)")
-  }
+/** What decoding needs, of chunks that agree with their checksums: the kind of image, and the image data in one piece. */
+function essential(bytes: Uint8Array): { kind: PngKind; data: Uint8Array } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const parts: Uint8Array[] = []
+  let palette: Uint8Array = new Uint8Array(0)
+  let transparency: Uint8Array = new Uint8Array(0)
+  let last = ""
   for (let at = 8; ; ) {
     if (at + 12 > bytes.length) throw new RangeError(`png: file ends at byte ${bytes.length}, before its last chunk`)
     const length = view.getUint32(at)
@@ -164,43 +195,57 @@ function essential(bytes: Uint8Array): { header: Uint8Array<ArrayBuffer>; data: 
     const name = JSON.stringify(type)
     const end = at + 12 + length
     if (end > bytes.length) throw new RangeError(`png: chunk ${name} needs ${end} bytes, file has ${bytes.length}`)
-    if ((at === 8) !== (type === "IHDR") || (type === "IHDR" && length !== 13)) {
-      throw new RangeError(`png: chunk ${name} of ${length} bytes at byte ${at}, expected one header, first`)
-    }
+    const content = bytes.subarray(at + 8, end - 4)
     const isOptional = (bytes[at + 4] & 32) !== 0
-    if (!isOptional) {
-      if (!critical.includes(type)) throw new RangeError(`png: chunk ${name} is not known`)
+    if (!isOptional || type === "tRNS") {
+      if (!isOptional && !critical.includes(type)) throw new RangeError(`png: chunk ${name} is not known`)
       if (crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)) {
         throw new RangeError(`png: chunk ${name} at byte ${at} does not agree with its checksum`)
       }
+      const isFirst = (type !== "PLTE" || palette.length === 0) && (type !== "tRNS" || transparency.length === 0)
+      const isInPlace = type === "IDAT" ? parts.length === 0 || last === "IDAT" : type === "IEND" || parts.length === 0
+      if (!isFirst || !isInPlace || (type === "IHDR") !== (at === 8)) {
+        throw new RangeError(`png: chunk ${name} at byte ${at} is there twice or out of place`)
+      }
     }
-    if (type === "IDAT") parts.push(bytes.subarray(at + 8, end - 4))
+    if (type === "IDAT") parts.push(content)
+    if (type === "PLTE") palette = content
+    if (type === "tRNS") transparency = content
     if (type === "IEND") break
+    last = type
     at = end
   }
-  return { header: new Uint8Array(bytes.subarray(16, 29)), data: concatenate(parts) }
-}
-
-const critical = ["IHDR", "PLTE", "IDAT", "IEND"]
-
-/** A PNG file of nothing but a header and image data, with checksums left out: what the decoder gets to see. */
-function assemble(header: Uint8Array, data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const chunk = (type: string, content: Uint8Array): Uint8Array => {
-    const out = new Uint8Array(content.length + 12)
-    new DataView(out.buffer).setUint32(0, content.length)
-    for (let i = 0; i < 4; i++) out[4 + i] = type.charCodeAt(i)
-    out.set(content, 8)
-    return out
+  const [depth, colour, , , interlace] = bytes.subarray(24, 29)
+  if (palette.length % 3 !== 0 || palette.length > 768 || (colour === 3 && palette.length === 0)) {
+    throw new RangeError(`png: palette of ${palette.length} bytes, expected 1 to 256 colours of 3`)
   }
-  return concatenate([
-    Uint8Array.from(signature),
-    chunk("IHDR", header),
-    chunk("IDAT", data),
-    chunk("IEND", new Uint8Array(0)),
-  ])
+  const most = { 0: 2, 2: 6, 3: palette.length / 3 }[colour] ?? 0
+  if (transparency.length > most || (colour !== 3 && transparency.length % most > 0)) {
+    throw new RangeError(`png: chunk "tRNS" has ${transparency.length} bytes, this kind of image at most ${most}`)
+  }
+  const kind = {
+    width: view.getUint32(16),
+    height: view.getUint32(20),
+    depth,
+    colour,
+    isInterlaced: interlace === 1,
+    palette,
+    transparency,
+  }
+  return { kind, data: parts.length === 1 ? parts[0] : concatenate(parts) }
 }
 
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+function chunk(type: string, content: Uint8Array): Uint8Array {
+  const out = new Uint8Array(content.length + 12)
+  const view = new DataView(out.buffer)
+  view.setUint32(0, content.length)
+  for (let i = 0; i < 4; i++) out[4 + i] = type.charCodeAt(i)
+  out.set(content, 8)
+  view.setUint32(8 + content.length, crc32(out.subarray(4, 8 + content.length)))
+  return out
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -208,47 +253,4 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.length
   }
   return out
-}
-
-/** Sizes [width, height] of the passes of an image: one, or the seven of Adam7 that are not empty. */
-function passes(width: number, height: number, interlaced: boolean): [number, number][] {
-  if (!interlaced) return [[width, height]]
-  const steps = [
-    [0, 0, 8, 8],
-    [4, 0, 8, 8],
-    [0, 4, 4, 8],
-    [2, 0, 4, 4],
-    [0, 2, 2, 4],
-    [1, 0, 2, 2],
-    [0, 1, 1, 2],
-  ]
-  return steps
-    .map(([x, y, dx, dy]): [number, number] => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)])
-    .filter(([w, h]) => w > 0 && h > 0)
-}
-
-/** Inflates in small steps, keeping nothing, to see that the data is exactly as long as the header states. */
-function checkInflates(data: Uint8Array, expected: number): void {
-  let total = 0
-  const inflate = new Inflate((chunk) => {
-    total += chunk.length
-  })
-  const step = 16384
-  let from = 2 // after the zlib header, which the decoder checks
-  try {
-    for (; from < data.length; from += step) {
-      if (total > expected || (total === expected && data.length - from > step)) break
-      inflate.push(data.subarray(from, from + step))
-    }
-  } catch (cause) {
-    throw new RangeError(`png: image data is damaged (${messageOf(cause)})`, { cause })
-  }
-  if (total !== expected || from < data.length) {
-    const found = total < expected ? "shorter" : "longer"
-    throw new RangeError(`png: image data is ${found} than the ${expected} bytes of its size`)
-  }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,6 +1,9 @@
 /** Recipes that denoise images with a U-Net. */
 import { z } from "zod"
+import { augment } from "../data/augment.ts"
+import { cifar10 as cifarData } from "../data/cifar.ts"
 import type { Dataset } from "../data/dataset.ts"
+import { imageFolder, lookIntoFolder } from "../data/folder.ts"
 import { glyphs as glyphData } from "../data/glyphs.ts"
 import { fashion as fashionData, mnist as mnistData } from "../data/mnist.ts"
 import { toImages } from "../diffusion/samplers/sampler.ts"
@@ -11,15 +14,17 @@ import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
-import { diffusionOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
+import { diffusionOptions, expectFits, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
-/** What differs between image recipes. */
-interface ImageRecipe {
+type Shape = readonly [channels: number, height: number, width: number]
+
+/** What differs between image recipes. `O` is the options that one of them has beside those of all. */
+interface ImageRecipe<O> {
   readonly name: string
   readonly doc: string
-  readonly shape: readonly [channels: number, height: number, width: number]
+  readonly shape: Shape | ((options: Options & O) => Shape)
   readonly defaults: {
     readonly steps: number
     readonly batch: number
@@ -29,14 +34,21 @@ interface ImageRecipe {
     readonly width: number
     readonly multipliers: readonly number[]
   }
-  data(options: {
-    readonly dataDir?: string | undefined
-    readonly seed: number
-    readonly split: "train" | "test"
-  }): Promise<Dataset>
+  /** Schemas of its own options. */
+  readonly own?: { readonly [K in keyof O]: z.ZodType<O[K]> }
+  complete?(options: Options & O): Promise<Options & O>
+  data(options: Options & O, from: Source): Promise<Dataset>
+  augmented?(data: Dataset, options: Options & O): Dataset
 }
 
-function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
+/** Which part of the data, whether its folder was named for it, and who is told what is fetched. */
+interface Source {
+  readonly split: "train" | "test"
+  readonly isNamed: boolean
+  readonly say?: (line: string) => void
+}
+
+function schemaOf<O>({ defaults, own }: ImageRecipe<O>): z.ZodObject {
   const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
   return z.strictObject({
     ...all,
@@ -47,24 +59,30 @@ function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
     patch: all.patch.default(defaults.patch),
     width: all.width.default(defaults.width),
     multipliers: all.multipliers.default([...defaults.multipliers]),
+    ...(own as Record<string, z.ZodType>),
   })
 }
 
 const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
 type Options = z.output<z.ZodObject<typeof shapeOfOptions>>
 
-function imageRecipe(spec: ImageRecipe): Recipe {
+function imageRecipe<O = object>(spec: ImageRecipe<O>): Recipe {
+  const { complete } = spec
   return {
     name: spec.name,
     doc: spec.doc,
     options: schemaOf(spec),
-    build: (all) => build(spec, all as unknown as Options),
+    ...(complete && { complete: (all) => complete(all as unknown as Options & O) as never }),
+    build: (all) => build(spec, all as unknown as Options & O),
   }
 }
 
-function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
-  const [channels, height, width] = shape
+function build<O>({ name, shape, data, augmented }: ImageRecipe<O>, o: Options & O): Experiment {
+  const [channels, height, width] = typeof shape === "function" ? shape(o) : shape
   const { patch, multipliers, layers, groups, dropout } = o
+  // A level has two 3 x 3 convolutions a block, down and, with twice the channels coming in, up.
+  const parameters = multipliers.reduce((n, m) => n + 54 * (layers + 1) * (m * o.width) ** 2, 0)
+  expectFits(name, parameters, (o.batch * height * width * o.width) / patch ** 2)
   const network = seeded(
     o.seed,
     () =>
@@ -90,8 +108,10 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
       weightDecay: 0,
     }),
     ema: emaWarmup(o.ema),
-    data: () => data({ ...o, split: "train" }),
-    heldOut: (dataDir) => data({ ...o, split: "test", ...(dataDir !== undefined && { dataDir }) }),
+    data: (say) => data(o, { split: "train", isNamed: true, ...(say && { say }) }),
+    heldOut: (dataDir) =>
+      data({ ...o, ...(dataDir !== undefined && { dataDir }) }, { split: "test", isNamed: dataDir !== undefined }),
+    ...(augmented && { augmented: (items: Dataset) => augmented(items, o) }),
     defaultSteps: (sampler) => defaultSteps(model, sampler),
     sample: (request) => sampled(model, request),
     ...judged(model),
@@ -113,7 +133,7 @@ export const glyphs: Recipe = imageRecipe({
   shape: [1, 28, 28],
   defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
   // Another seed draws other digits of the same kind.
-  data: ({ seed, split }) => Promise.resolve(glyphData({ seed: split === "train" ? seed : seed + 1 })),
+  data: ({ seed }, { split }) => Promise.resolve(glyphData({ seed: split === "train" ? seed : seed + 1 })),
 })
 
 /** MNIST's handwritten digits. */
@@ -122,7 +142,8 @@ export const mnist: Recipe = imageRecipe({
   doc: "MNIST: 60,000 handwritten digits, 28x28",
   shape: [1, 28, 28],
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
-  data: ({ dataDir, split }) => mnistData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
+  data: ({ dataDir }, { split, say }) =>
+    mnistData({ split, ...(say && { say }), ...(dataDir !== undefined && { dir: dataDir }) }),
 })
 
 /** Fashion-MNIST's clothes. */
@@ -131,5 +152,67 @@ export const fashion: Recipe = imageRecipe({
   doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
   shape: [1, 28, 28],
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
-  data: ({ dataDir, split }) => fashionData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
+  data: ({ dataDir }, { split, say }) =>
+    fashionData({ split, ...(say && { say }), ...(dataDir !== undefined && { dir: dataDir }) }),
+})
+
+/** CIFAR-10's photographs. */
+export const cifar10: Recipe = imageRecipe<{ flip: boolean }>({
+  name: "cifar10",
+  doc: "CIFAR-10: 50,000 small photographs of ten kinds of things, 32x32, in colour",
+  shape: [3, 32, 32],
+  defaults: { steps: 30_000, batch: 64, lr: 1e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2, 2] },
+  own: { flip: z.boolean().default(true).describe("whether images are mirrored half of the time") },
+  data: ({ dataDir }, { split }) => cifarData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
+  augmented: (data, { flip, seed }) => (flip ? augment(data, { seed }) : data),
+})
+
+/** Options of one's own pictures. */
+interface PictureOptions {
+  readonly size: number
+  readonly colour: "auto" | "gray" | "rgb"
+  readonly flip: boolean
+  readonly shift: number
+  readonly skipBroken: boolean
+  readonly cache: number
+}
+
+const folderOf = ({ dataDir }: Options): string => {
+  if (dataDir === undefined)
+    throw new RangeError("images: which pictures? give --data-dir <folder of PNG or JPEG files>")
+  return dataDir
+}
+
+const brokenOf = ({ skipBroken }: PictureOptions): "skip" | "refuse" => (skipBroken ? "skip" : "refuse")
+
+/** A folder of one's own pictures. */
+export const pictures: Recipe = imageRecipe<PictureOptions>({
+  name: "images",
+  doc: "your own pictures: --data-dir <folder of PNG or JPEG files>, of any size, in gray or colour",
+  shape: ({ size, colour }) => [colour === "gray" ? 1 : 3, size, size],
+  defaults: { steps: 8000, batch: 32, lr: 1e-3, ema: 0.999, patch: 2, width: 48, multipliers: [1, 2, 2] },
+  own: {
+    size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
+    colour: z.enum(["auto", "gray", "rgb"]).default("auto").describe("auto looks at the pictures"),
+    flip: z.boolean().default(true).describe("whether pictures are mirrored half of the time"),
+    shift: z.number().int().min(0).max(512).default(0).describe("most pixels they are moved in each direction"),
+    skipBroken: z.boolean().default(false).describe("pass over files that cannot be read, instead of stopping"),
+    cache: z.number().min(0).max(1_000_000).default(256).describe("megabytes of scaled pictures kept in memory"),
+  },
+  complete: async (o) => {
+    if (o.colour !== "auto") return o
+    const { channels } = await lookIntoFolder(folderOf(o), { broken: brokenOf(o) })
+    return { ...o, colour: channels === 1 ? "gray" : "rgb" }
+  },
+  data: async (o, { isNamed }) => {
+    // One folder has no part that training never sees.
+    if (!isNamed) throw new RangeError("images: give --data-dir <folder of pictures that training has not seen>")
+    return imageFolder(folderOf(o), {
+      size: o.size,
+      channels: o.colour === "gray" ? 1 : 3,
+      broken: brokenOf(o),
+      cacheBytes: o.cache * 1e6,
+    })
+  },
+  augmented: (data, { flip, shift, seed }) => (flip || shift > 0 ? augment(data, { flip, shift, seed }) : data),
 })

@@ -11,6 +11,15 @@ export const trainingOptions = {
   warmup: whole(0, 1_000_000).default(100).describe("updates over which the learning rate rises"),
   ema: z.number().min(0).max(0.999999).describe("decay of the averaged weights that samples come from"),
   clip: z.number().positive().default(1).describe("bound on the norm of the gradient"),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0)
+    .describe("share of the data kept apart; its loss is measured at each checkpoint, and the best one is kept"),
+  patience: whole(0, 10_000_000)
+    .default(0)
+    .describe("stop after so many updates without a lower validation loss (0: never)"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes initial weights, noise and the order of the data"),
   dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
 }
@@ -69,4 +78,28 @@ export const unetOptions = {
   layers: whole(1, 16).default(1).describe("residual blocks a level"),
   groups: whole(1, 256).default(8).describe("groups of the normalisations"),
   dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),
+}
+
+/** Most parameters a network may have: with their gradients, averages and the optimizer's slots, ten gigabytes. */
+const maxParameters = 5e8
+
+/** Most values of one layer for a batch: a gigabyte. */
+const maxActivations = 2 ** 28
+
+/**
+ * Refuses a network that no machine this is for can hold, before anything is allocated.
+ *
+ * @throws RangeError when about so many parameters, or values of the widest layer for a batch, are too many.
+ */
+export function expectFits(where: string, parameters: number, activations: number): void {
+  if (parameters > maxParameters) {
+    throw new RangeError(
+      `${where}: a network of about ${parameters.toExponential(1)} parameters, expected at most ${maxParameters.toExponential(0)} (lower --width, --multipliers or --layers)`,
+    )
+  }
+  if (activations > maxActivations) {
+    throw new RangeError(
+      `${where}: a batch has about ${activations.toExponential(1)} values in one layer, expected at most ${maxActivations.toExponential(1)} (lower --batch, --size or --width)`,
+    )
+  }
 }

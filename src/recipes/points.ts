@@ -9,7 +9,7 @@ import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
-import { diffusionOptions, objectiveOptions, trainingOptions } from "./options.ts"
+import { diffusionOptions, expectFits, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
@@ -38,6 +38,7 @@ export const points: Recipe = {
   options: schema,
   build: (all) => {
     const o = all as z.output<typeof schema>
+    expectFits("points", o.layers * o.width ** 2, o.batch * o.width)
     const outputs = o.variance === "learned" ? 2 : 1
     const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers, outputs }))
     const { model, objective, variables } = built(network, o)

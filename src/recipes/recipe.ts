@@ -19,6 +19,11 @@ export interface CommonOptions {
   readonly batch: number
   readonly seed: number
   readonly lr: number
+  readonly clip: number
+  /** Share of the items that are kept for validation; 0 for none. */
+  readonly validation: number
+  /** Updates without a lower validation loss after which training stops; 0 for never. */
+  readonly patience: number
   readonly dataDir?: string | undefined
 }
 
@@ -48,10 +53,13 @@ export interface Experiment {
   readonly objective: Objective
   readonly optimizer: Optimizer
   readonly ema: EmaDecay | null
-  data(): Promise<Dataset>
+  /** The data; `say` is told what is fetched, or done to them. */
+  data(say?: (line: string) => void): Promise<Dataset>
+  /** The data to train on, changed a little each time: not those that the loss is validated on. */
+  augmented?(data: Dataset): Dataset
   /** Data of the same kind that training never sees; `dataDir` in place of the recipe's. */
   heldOut(dataDir?: string): Promise<Dataset>
-  /** Steps of a sampler where none are asked for. */
+  /** Network evaluations of a sampler where none are asked for. */
   defaultSteps(sampler: SampleRequest["sampler"]): number
   sample(request: SampleRequest): AsyncGenerator<SampleStep>
   /** Minus a bound on the log-likelihood of samples, term by term. */
@@ -71,5 +79,7 @@ export interface Recipe<S extends z.ZodObject = z.ZodObject> {
   /** One line for people who choose. */
   readonly doc: string
   readonly options: S
+  /** Fills in what is left to the data, such as whether they are in colour; what it gives is what a run folder keeps. */
+  complete?(options: z.output<S> & CommonOptions): Promise<z.output<S> & CommonOptions>
   build(options: z.output<S> & CommonOptions): Experiment
 }

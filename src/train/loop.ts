@@ -1,6 +1,7 @@
 /** The training loop: batches in, reports out. */
 import type { Loader, LoaderState } from "../data/loader.ts"
 import type { NdArray } from "../engine/array.ts"
+import { formatShape, sameShape } from "../engine/shape.ts"
 import { read, write } from "../engine/state.ts"
 import type { Variable } from "../engine/tensor.ts"
 import { adamW } from "../optim/adam.ts"
@@ -66,7 +67,7 @@ export interface Training extends AsyncIterable<Report> {
   dispose(): Promise<void>
 }
 
-/** A value that is not a number reached the loss: training stops before it can do harm. */
+/** A value that is not a number reached the loss, the gradient or a weight: training stops before it can do harm. */
 export class NotFiniteError extends Error {
   override readonly name = "NotFiniteError"
 }
@@ -76,7 +77,8 @@ export class NotFiniteError extends Error {
  * the model holds the averaged weights (with `ema: null`, the trained ones).
  *
  * @example for await (const { step, loss } of train(simple(model), loader(await mnist()))) console.log(step, loss)
- * @throws NotFiniteError when the loss becomes NaN or infinite; the parameters are then those after that step.
+ * @throws NotFiniteError when the loss, a term of it or the gradient's norm becomes NaN or infinite; the parameters are then
+ * those after that step.
  */
 export function train(
   objective: Objective,
@@ -116,6 +118,7 @@ export function train(
     if (step >= steps) return
     // A batch prepared but never used, when the iteration was left, comes again.
     loader.restore(position)
+    await loader.prepare()
     let batch = loader.next()
     while (step < steps) {
       const started = performance.now()
@@ -130,6 +133,7 @@ export function train(
         samples += batch.x.shape[0]
         const used = loader.state()
         // The worker computes; meanwhile the next batch is made here.
+        await loader.prepare()
         batch = loader.next()
         const result = await running
         position = used
@@ -138,10 +142,11 @@ export function train(
         for (const [name, value] of Object.entries(result.terms)) terms[name] = (terms[name] ?? 0) + value / accumulate
       }
       step++
-      if (!Number.isFinite(loss)) {
-        const culprit = Object.entries(terms).find(([, v]) => !Number.isFinite(v))?.[0] ?? "loss"
+      const watched = { ...terms, loss, "norm of the gradient": gradientNorm }
+      const culprit = Object.entries(watched).find(([, v]) => !Number.isFinite(v))
+      if (culprit !== undefined) {
         throw new NotFiniteError(
-          `train: ${culprit} became ${culprit === "loss" ? loss : terms[culprit]} at step ${step} (lower the learning rate or clip the gradient)`,
+          `train: ${culprit[0]} became ${culprit[1]} at step ${step} (lower the learning rate or clip the gradient)`,
         )
       }
       yield {
@@ -166,6 +171,14 @@ export function train(
     const missing = [...to.keys()].find((name) => !from.has(name))
     if (missing !== undefined)
       throw new RangeError(`restore: the saved ${what} has no ${missing}; it is of another model`)
+    for (const [name, { shape }] of to) {
+      const saved = from.get(name)!
+      if (!sameShape(saved.shape, shape)) {
+        throw new RangeError(
+          `restore: ${name} is ${formatShape(saved.shape)} in the saved ${what}, ${formatShape(shape)} here: the network is another (keep its options when a run goes on)`,
+        )
+      }
+    }
     await write(new Map([...to].map(([name, v]) => [v, from.get(name)!])))
   }
   const valuesOf = async (found: ReadonlyMap<string, Variable>): Promise<Map<string, NdArray>> => {

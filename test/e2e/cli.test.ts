@@ -244,8 +244,12 @@ describe("a run", () => {
       .trim()
       .split("\n")
       .map((l) => JSON.parse(l))
-    expect(lines.map((l) => l.event)).toEqual(["step", "step", "done"])
-    expect(Number.isFinite(lines[1].loss)).toBe(true)
+    const steps = lines.filter((l) => l.event === "step")
+    expect(steps.map((l) => l.step)).toEqual([10, 20])
+    expect(Number.isFinite(steps[1].loss)).toBe(true)
+    expect(lines.map((l) => l.event).filter((e) => e !== "step" && e !== "checkpoint")).toEqual(["start", "done"])
+    expect(lines.find((l) => l.event === "checkpoint")).toMatchObject({ step: 2 })
+    expect(lines.at(-1).checkpointBytes).toBeGreaterThan(1000)
   })
 
   test("of points learns from a configuration file, which flags win over", async () => {
@@ -292,7 +296,7 @@ describe("a mistake ends with one clear line and exit code 2:", () => {
       ["train", "--recipe", "points", "--variance", "learned"],
       /give --objective hybrid/,
     ],
-    ["a file of no kind we know", ["info", "broken.json"], /no run folder/],
+    ["a file of no kind we know", ["info", "broken.json"], /no kind of file that is known/],
   ]
   test.each(cases)("%s", async (_, args, message) => {
     const { code, stderr } = await tweedie(...args)
