@@ -46,8 +46,8 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
     command.addOption(option)
-    // What is on can be turned off; that both are there keeps the parser from making up a default.
-    if (type === "boolean" && fallback === true) command.addOption(new Option(`--no-${flagOf(key).slice(2)}`, "not so"))
+    // Where there is only the one that turns it off, the parser makes up a default that would win over a file's value.
+    if (isOn) command.addOption(new Option(flagOf(key)).hideHelp())
   }
   return command
 }

@@ -1,7 +1,7 @@
 /** Data sets and how they are read in batches: `tweedie/data`. */
 
 export { type AugmentOptions, augment } from "./augment.ts"
-export { type CifarOptions, cifar10, cifarClasses } from "./cifar.ts"
+export { type Cifar100Options, type CifarOptions, cifar10, cifar100, cifarClasses } from "./cifar.ts"
 export {
   type Batch,
   type Dataset,

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { array } from "../engine/array.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
-import { cifar10, cifarClasses } from "./cifar.ts"
+import { cifar10, cifar100, cifarClasses } from "./cifar.ts"
 import { range } from "./dataset.ts"
 import { omniglot } from "./omniglot.ts"
 import { arrays, table } from "./table.ts"
@@ -27,7 +27,7 @@ function records(...labels: number[]): Uint8Array {
   )
 }
 
-test("CIFAR-10's binary files are read, plain or gzipped, as many as there are", async () => {
+test("CIFAR-10's binary files are read, plain or gzipped, as many as there are [E47]", async () => {
   const dir = folder({
     "data_batch_1.bin.gz": gzipSync(records(3, 9)),
     "data_batch_4.bin": records(0),
@@ -39,6 +39,26 @@ test("CIFAR-10's binary files are read, plain or gzipped, as many as there are",
   expect([...y!.data].map((label) => cifarClasses[label])).toEqual(["airplane", "truck"])
   expect([x.data[0], x.data[255], x.data[1024]]).toEqual([-1, 1, -1])
   expect((await cifar10({ dir, split: "test" })).length).toBe(4)
+})
+
+test("CIFAR-100's binary files are read by their hundred classes or by the twenty kinds of these [E47]", async () => {
+  const record = (coarse: number, fine: number, level: number): number[] => [
+    coarse,
+    fine,
+    ...new Array<number>(3072).fill(level),
+  ]
+  const dir = folder({
+    "train.bin": Uint8Array.from([...record(19, 99, 255), ...record(0, 41, 0)]),
+    "test.bin.gz": gzipSync(Uint8Array.from(record(20, 0, 0))),
+  })
+  const fine = await cifar100({ dir })
+  expect([fine.name, fine.length, fine.shape, fine.classes]).toEqual(["cifar100", 2, [3, 32, 32], 100])
+  const { x, y } = fine.batch(range(2))
+  expect([...y!.data]).toEqual([99, 41])
+  expect([x.data[0], x.data[3071], x.data[3072]]).toEqual([1, 1, -1])
+  const coarse = await cifar100({ dir, labels: "coarse" })
+  expect([coarse.classes, [...coarse.batch(range(2)).y!.data]]).toEqual([20, [19, 0]])
+  await expect(cifar100({ dir, split: "test" })).rejects.toThrow("record 0 has label 20, expected 0 to 19")
 })
 
 test("CIFAR-10 files that are missing, cut short or something else are named", async () => {

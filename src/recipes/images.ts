@@ -162,7 +162,7 @@ export const cifar10: Recipe = imageRecipe<{ flip: boolean }>({
   doc: "CIFAR-10: 50,000 small photographs of ten kinds of things, 32x32, in colour",
   shape: [3, 32, 32],
   defaults: { steps: 30_000, batch: 64, lr: 1e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2, 2] },
-  own: { flip: z.boolean().default(true).describe("whether images are mirrored half of the time") },
+  own: { flip: z.boolean().default(true).describe("do not mirror half of the images") },
   data: ({ dataDir }, { split }) => cifarData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
   augmented: (data, { flip, seed }) => (flip ? augment(data, { seed }) : data),
 })
@@ -194,7 +194,7 @@ export const pictures: Recipe = imageRecipe<PictureOptions>({
   own: {
     size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
     colour: z.enum(["auto", "gray", "rgb"]).default("auto").describe("auto looks at the pictures"),
-    flip: z.boolean().default(true).describe("whether pictures are mirrored half of the time"),
+    flip: z.boolean().default(true).describe("do not mirror half of the pictures"),
     shift: z.number().int().min(0).max(512).default(0).describe("most pixels they are moved in each direction"),
     skipBroken: z.boolean().default(false).describe("pass over files that cannot be read, instead of stopping"),
     cache: z.number().min(0).max(1_000_000).default(256).describe("megabytes of scaled pictures kept in memory"),
