@@ -9,9 +9,16 @@ export const maxConfig: number = 1 << 20
 
 /** A value as an error shows it, cut where it is long. */
 export function quoted(value: unknown): string {
-  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? String(v) : v))
-  const shown = text ?? "nothing"
-  return shown.length > 80 ? `${shown.slice(0, 80)}...` : shown
+  let text: string
+  try {
+    const word = (_: string, v: unknown): unknown => (typeof v === "number" && !Number.isFinite(v) ? String(v) : v)
+    text = JSON.stringify(value, word) ?? "nothing"
+  } catch {
+    text = "a value nested without end"
+  }
+  // Only what a line of a terminal can show.
+  const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text
+  return shown.replace(/[\p{Cc}\p{Cf}]/gu, "?")
 }
 
 /** Python writes infinity as a word outside of texts; a number that is too large means the same in JSON. */
@@ -55,9 +62,8 @@ export function isObject(value: unknown): value is Json {
 
 /** An error's message as one line of readable length. */
 export function oneLine(cause: unknown): string {
-  const text = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]
-  const clean = [...text].map((c) => (c < " " || c === "\u007f" ? "?" : c)).join("")
-  return clean.length > 400 ? `${clean.slice(0, 400)}...` : clean
+  const text = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0].replace(/[\p{Cc}\p{Cf}]/gu, "?")
+  return text.length > 400 ? `${text.slice(0, 400)}...` : text
 }
 
 /** Runs `fn`, whose errors then say where they come from. Errors of the program itself pass. */

@@ -37,10 +37,16 @@ const thresholds = {
   dynamic_thresholding_ratio: real(0.995, 0, 1),
   sample_max_value: real(1, 0),
 }
+/** Some classes say that these may be null, which means no. */
+const flagOrNull = z
+  .boolean()
+  .nullable()
+  .default(false)
+  .transform((v) => v === true)
 const spacings = {
-  use_karras_sigmas: z.boolean().nullable().default(false),
-  use_exponential_sigmas: z.boolean().nullable().default(false),
-  use_beta_sigmas: z.boolean().nullable().default(false),
+  use_karras_sigmas: flagOrNull,
+  use_exponential_sigmas: flagOrNull,
+  use_beta_sigmas: flagOrNull,
 }
 const end = { final_sigmas_type: words(["zero", "sigma_min"]).default("zero") }
 const flows = {

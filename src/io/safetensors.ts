@@ -169,7 +169,7 @@ function isCounts(x: unknown): x is number[] {
 
 /** Text for an error, cut where a file would fill the screen with it. */
 function quote(x: unknown): string {
-  const text = JSON.stringify(x) ?? String(x)
+  const text = JSON.stringify(x) ?? "none"
   return text.length > 100 ? `${text.slice(0, 100)}...` : text
 }
 
