@@ -25,6 +25,15 @@ def read_safetensors(path):
     return out
 
 
+def adamw(parameters):
+    """The fused one where this version has it for the CPU."""
+    parameters = list(parameters)
+    try:
+        return torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0, fused=True)
+    except (RuntimeError, TypeError):
+        return torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.0, foreach=True)
+
+
 class Side:
     """Subclasses make a network, draw a batch, and say the loss of a batch."""
 
@@ -38,7 +47,7 @@ class Side:
         self.layout = torch.channels_last if variant == "channels_last" else torch.contiguous_format
         self.net = self.network(**settings).to(memory_format=self.layout)
         self.call = torch.compile(self.net) if variant == "compile" else self.net
-        self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
+        self.optimizer = adamw(self.net.parameters())
         self.ema = None if self.average is None else copy.deepcopy(self.net)
         return {"version": torch.__version__, "parameters": sum(p.numel() for p in self.net.parameters())}
 

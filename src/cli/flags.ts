@@ -35,9 +35,14 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       type === "boolean"
         ? ""
         : ` <${choices ? "choice" : type === "array" ? "list" : type === "string" ? "text" : "number"}>`
-    const shown = fallback === undefined ? "" : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
+    // What is on unless said otherwise has a flag to turn it off; its description says what that does.
+    const isOn = type === "boolean" && fallback === true
+    const shown =
+      fallback === undefined || typeof fallback === "boolean"
+        ? ""
+        : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
     const option = new Option(
-      `${flagOf(key)}${value}`,
+      `${isOn ? flagOf(key).replace("--", "--no-") : flagOf(key)}${value}`,
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
     command.addOption(option)

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander"
 import { UsageError } from "../engine/shape.ts"
 import { recipes } from "../recipes/index.ts"
+import { evalOptions, evaluateRun } from "./eval.ts"
 import { exportRun } from "./export.ts"
 import { addFlags, MisuseError } from "./flags.ts"
 import { info } from "./info.ts"
@@ -43,6 +44,9 @@ async function program(args: readonly string[]): Promise<Command> {
   training.action(verb((flags) => train(flags)))
   addFlags(main.command("sample <run>").description("draw samples from a run"), sampleOptions).action(
     verb((run: string, flags: Record<string, unknown>) => sample(run, flags)),
+  )
+  addFlags(main.command("eval <run>").description("measure a run's model on data it has not seen"), evalOptions).action(
+    verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)),
   )
   main
     .command("export <run>")

@@ -6,6 +6,7 @@ import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
+import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { readOptions } from "./flags.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
@@ -14,15 +15,7 @@ import { loadRun } from "./runs.ts"
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
   count: z.number().int().min(1).max(1_000_000).default(64).describe("how many samples"),
-  sampler: z.enum(["ddim", "ddpm"]).default("ddim").describe("ddim (few steps) or ddpm (ancestral)"),
-  steps: z
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe("network evaluations (default: 50 for ddim, all for ddpm)"),
-  eta: z.number().min(0).max(1).default(0).describe("noise of ddim: 0 is deterministic, 1 ancestral"),
+  ...samplingOptions,
   seed: z
     .number()
     .int()
@@ -43,10 +36,10 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   const o = readOptions(sampleOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
   const { experiment } = await loadRun(folder)
-  const { count, sampler, seed, eta, steps } = o
+  const { count, seed } = o
+  const request = { ...samplerOptions(o), count, seed }
   let final: SampleStep | undefined
-  const bar = new Progress(sampler, steps ?? experiment.defaultSteps(sampler))
-  const request = { count, sampler, seed, eta, ...(steps !== undefined && { steps }) }
+  const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
   for await (const step of experiment.sample(request)) {
     bar.update(step.step)
     final = step

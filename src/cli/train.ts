@@ -219,9 +219,16 @@ async function loop(
 async function preview(
   { experiment, options, folder }: Plan,
   file: string,
-  request: Pick<SampleRequest, "steps" | "replace">,
+  { steps, replace }: { readonly steps: number; readonly replace?: SampleRequest["replace"] },
 ): Promise<Raster> {
-  const samples = experiment.sample({ count: experiment.previewCount, sampler: "ddim", seed: options.seed, ...request })
+  const samples = experiment.sample({
+    count: experiment.previewCount,
+    sampler: "ddim",
+    seed: options.seed,
+    // A process may have fewer times than that.
+    steps: Math.min(steps, experiment.defaultSteps("ddim")),
+    ...(replace !== undefined && { replace }),
+  })
   const picture = experiment.picture((await last(samples)).x)
   await writeFileAtomic(join(folder, file), encodePng(picture))
   return picture

@@ -10,7 +10,7 @@ import { type Denoiser, denoiser, type Predict, type Prediction } from "./denois
 import { gaussian } from "./process.ts"
 import { cosine, linear, schedule } from "./schedule.ts"
 
-const heads: readonly Predict[] = ["eps", "x0", "v", "score"]
+const heads = ["eps", "x0", "v", "score"] as const
 
 /** Float64 values of a prediction for rows of points. */
 function answer(model: Denoiser, rows: readonly (readonly number[])[], time: number, of: keyof Prediction): number[] {

@@ -12,10 +12,12 @@ export interface PointNetOptions {
   readonly width?: number
   /** Number of hidden residual layers. */
   readonly layers?: number
+  /** Numbers it gives for each coordinate: 2 for a learned variance. */
+  readonly outputs?: number
   readonly classes?: number | null
 }
 
-/** A network `[batch, dims], times [batch] -> [batch, dims]`. */
+/** A network `[batch, dims], times [batch] -> [batch, outputs dims]`. */
 export class PointNet {
   readonly shape: readonly number[]
   readonly width: number
@@ -25,14 +27,14 @@ export class PointNet {
   readonly hidden: readonly Linear[]
   readonly output: Linear
 
-  constructor({ dims = 2, width = 128, layers = 3, classes = null }: PointNetOptions = {}) {
+  constructor({ dims = 2, width = 128, layers = 3, outputs = 1, classes = null }: PointNetOptions = {}) {
     this.shape = [dims]
     this.width = width
     this.input = new Linear(dims, width)
     this.time = new Linear(width, width)
     this.labels = classes === null ? null : new Embedding(classes, width)
     this.hidden = Array.from({ length: layers }, () => new Linear(width, width))
-    this.output = new Linear(width, dims)
+    this.output = new Linear(width, outputs * dims)
   }
 
   forward(x: Tensor, t: Tensor, labels?: Tensor): Tensor {

@@ -41,15 +41,59 @@ function checkSteps(where: string, steps: number): void {
   }
 }
 
-/** beta rises linearly from `start` (1e-4) to `end` (0.02). Source: Ho et al. 2020, section 4. */
-export function linear(
-  steps = 1000,
-  { start = 1e-4, end = 0.02 }: { readonly start?: number; readonly end?: number } = {},
-): Schedule {
-  checkSteps("linear", steps)
+/** `count` numbers from `start` to `end`, evenly spaced. */
+function spaced(start: number, end: number, count: number): Float64Array {
+  return Float64Array.from({ length: count }, (_, i) =>
+    count === 1 ? start : start + ((end - start) * i) / (count - 1),
+  )
+}
+
+/** The schedule whose alphaBar runs along a falling curve of t / T, with beta at most `maxBeta`. */
+function along(name: string, steps: number, curve: (u: number) => number, maxBeta: number): Schedule {
   return schedule(
-    "linear",
-    Float64Array.from({ length: steps }, (_, i) => (steps === 1 ? start : start + ((end - start) * i) / (steps - 1))),
+    name,
+    Float64Array.from({ length: steps }, (_, i) => Math.min(maxBeta, 1 - curve((i + 1) / steps) / curve(i / steps))),
+  )
+}
+
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
+
+/** The first and the last beta. */
+export interface BetaRange {
+  readonly start?: number
+  readonly end?: number
+}
+
+/** beta rises linearly from `start` (1e-4) to `end` (0.02). Source: Ho et al. 2020, section 4. */
+export function linear(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
+  checkSteps("linear", steps)
+  return schedule("linear", spaced(start, end, steps))
+}
+
+/**
+ * The root of beta rises linearly; Stable Diffusion's has start 0.00085 and end 0.012. The latent diffusion code calls
+ * this "linear". Source: Rombach et al. 2022, and diffusers' `scaled_linear`.
+ */
+export function scaledLinear(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
+  checkSteps("scaledLinear", steps)
+  return schedule(
+    "scaledLinear",
+    spaced(Math.sqrt(start), Math.sqrt(end), steps).map((b) => b * b),
+  )
+}
+
+/** The square of beta rises linearly, so beta is large from early on. Source: the latent diffusion code's "sqrt". */
+export function sqrtBeta(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
+  checkSteps("sqrtBeta", steps)
+  return schedule("sqrtBeta", spaced(start, end, steps).map(Math.sqrt))
+}
+
+/** beta rises along a logistic curve over [-6, 6]. Source: Xu et al. 2022 (GeoDiff); diffusers' `sigmoid`. */
+export function sigmoidBeta(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
+  checkSteps("sigmoidBeta", steps)
+  return schedule(
+    "sigmoidBeta",
+    spaced(-6, 6, steps).map((x) => logistic(x) * (end - start) + start),
   )
 }
 
@@ -62,9 +106,81 @@ export function cosine(
   { offset = 0.008, maxBeta = 0.999 }: { readonly offset?: number; readonly maxBeta?: number } = {},
 ): Schedule {
   checkSteps("cosine", steps)
-  const f = (t: number): number => Math.cos((((t / steps + offset) / (1 + offset)) * Math.PI) / 2) ** 2
+  return along("cosine", steps, (u) => Math.cos((((u + offset) / (1 + offset)) * Math.PI) / 2) ** 2, maxBeta)
+}
+
+/**
+ * alphaBar falls along a logistic curve from `start` to `end`, divided by `tau`. Not {@link sigmoidBeta}, which others
+ * call by the same name. Source: Jabri et al. 2022, algorithm 1; Chen 2023; lucidrains' `sigmoid`.
+ */
+export function sigmoid(
+  steps = 1000,
+  {
+    start = -3,
+    end = 3,
+    tau = 1,
+    maxBeta = 0.999,
+  }: { readonly start?: number; readonly end?: number; readonly tau?: number; readonly maxBeta?: number } = {},
+): Schedule {
+  checkSteps("sigmoid", steps)
+  const last = logistic(end / tau)
+  return along("sigmoid", steps, (u) => last - logistic((u * (end - start) + start) / tau), maxBeta)
+}
+
+/** alphaBar is 1 - sqrt(t/T + s): noise comes early. Source: Li et al. 2022 (Diffusion-LM), appendix A. */
+export function sqrt(
+  steps = 1000,
+  { offset = 1e-4, maxBeta = 0.999 }: { readonly offset?: number; readonly maxBeta?: number } = {},
+): Schedule {
+  checkSteps("sqrt", steps)
+  return along("sqrt", steps, (u) => 1 - Math.sqrt(u + offset), maxBeta)
+}
+
+/** Noise levels sigma_1 < ... < sigma_T, for data of signal 1. */
+export interface KarrasOptions {
+  readonly min?: number
+  readonly max?: number
+  readonly rho?: number
+}
+
+/** sigma of the index from 1 to T (real): (min^(1/rho) + (t - 1) / (T - 1) (max^(1/rho) - min^(1/rho)))^rho. */
+export function karrasSigma(t: number, steps: number, { min = 0.002, max = 80, rho = 7 }: KarrasOptions = {}): number {
+  const [low, high] = [min ** (1 / rho), max ** (1 / rho)]
+  return (steps === 1 ? high : low + ((t - 1) / (steps - 1)) * (high - low)) ** rho
+}
+
+/**
+ * The noise levels of EDM as a variance-preserving schedule: alphaBar = 1 / (1 + sigma^2), with sigma as
+ * {@link karrasSigma}. Source: Karras et al. 2022, equation 5.
+ */
+export function karras(steps = 1000, options: KarrasOptions = {}): Schedule {
+  checkSteps("karras", steps)
+  const { min = 0.002, max = 80, rho = 7 } = options
+  if (!(min > 0 && max > min && rho > 0 && max < 1e6))
+    throw new RangeError(`karras: got min ${min}, max ${max}, rho ${rho}, expected 0 < min < max < 1e6 and rho above 0`)
+  const squares = Float64Array.from({ length: steps + 1 }, (_, t) =>
+    t === 0 ? 0 : karrasSigma(t, steps, options) ** 2,
+  )
   return schedule(
-    "cosine",
-    Float64Array.from({ length: steps }, (_, i) => Math.min(maxBeta, 1 - f(i + 1) / f(i))),
+    "karras",
+    Float64Array.from({ length: steps }, (_, i) => (squares[i + 1] - squares[i]) / (1 + squares[i + 1])),
+  )
+}
+
+/**
+ * A schedule stretched so that nothing of the data is left at its end: sqrt(alphaBar) is moved and scaled to keep its
+ * first value and end at 0. Networks that predict eps or score say nothing of x0 there; predict v or x0.
+ * Source: Lin et al. 2023, algorithm 1; diffusers' `rescale_betas_zero_snr`.
+ *
+ * @throws RangeError when there is only one step.
+ */
+export function zeroSnr({ name, steps, alphaBar }: Schedule): Schedule {
+  if (steps < 2) throw new RangeError(`zeroSnr: got ${steps} step, expected at least 2`)
+  const root = (t: number): number => Math.sqrt(alphaBar[t])
+  const [first, last] = [root(1), root(steps)]
+  const kept = (t: number): number => (t === 0 ? 1 : (((root(t) - last) * first) / (first - last)) ** 2)
+  return schedule(
+    `${name}, zero SNR`,
+    Float64Array.from({ length: steps }, (_, i) => 1 - kept(i + 1) / kept(i)),
   )
 }

@@ -36,6 +36,8 @@ export interface UNetOptions {
   /** Groups of the normalisations. */
   readonly groups?: number
   readonly dropout?: number
+  /** Channels it gives for each channel of the image: 2 for a learned variance. */
+  readonly outputs?: number
   /** Number of classes, for a network that is told what to draw. */
   readonly classes?: number | null
 }
@@ -45,7 +47,7 @@ interface Level {
   readonly attentions: readonly AttentionBlock[]
 }
 
-/** A network `[batch, channels, height, width], times [batch] -> [batch, channels, height, width]`. */
+/** A network `[batch, channels, height, width], times [batch] -> [batch, outputs channels, height, width]`. */
 export class UNet {
   readonly shape: readonly number[]
   readonly width: number
@@ -70,6 +72,7 @@ export class UNet {
     headSize = 32,
     groups = 8,
     dropout = 0,
+    outputs = 1,
     classes = null,
   }: UNetOptions = {}) {
     const sizes = typeof size === "number" ? [size, size] : size
@@ -122,7 +125,7 @@ export class UNet {
       }
     })
     this.convNormOut = new GroupNorm(groups, width)
-    this.convOut = new Conv2d(width, channels * patch * patch, 3, { padding: 1 })
+    this.convOut = new Conv2d(width, outputs * channels * patch * patch, 3, { padding: 1 })
   }
 
   /**

@@ -3,21 +3,17 @@ import { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
 import { glyphs as glyphData } from "../data/glyphs.ts"
 import { fashion as fashionData, mnist as mnistData } from "../data/mnist.ts"
-import { denoiser } from "../diffusion/denoiser.ts"
-import { simple } from "../diffusion/objective.ts"
-import { gaussian } from "../diffusion/process.ts"
 import { toImages } from "../diffusion/samplers/sampler.ts"
-import { cosine, linear } from "../diffusion/schedule.ts"
 import { UNet } from "../diffusion/unet.ts"
 import { grid } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
-import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { diffusionOptions, trainingOptions, unetOptions } from "./options.ts"
+import { built, judged } from "./model.ts"
+import { diffusionOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
-import { exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
 /** What differs between image recipes. */
 interface ImageRecipe {
@@ -33,11 +29,15 @@ interface ImageRecipe {
     readonly width: number
     readonly multipliers: readonly number[]
   }
-  data(options: { readonly dataDir?: string | undefined; readonly seed: number }): Promise<Dataset>
+  data(options: {
+    readonly dataDir?: string | undefined
+    readonly seed: number
+    readonly split: "train" | "test"
+  }): Promise<Dataset>
 }
 
 function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
-  const all = { ...trainingOptions, ...diffusionOptions, ...unetOptions }
+  const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
   return z.strictObject({
     ...all,
     steps: all.steps.default(defaults.steps),
@@ -50,7 +50,7 @@ function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
   })
 }
 
-const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...unetOptions }
+const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
 type Options = z.output<z.ZodObject<typeof shapeOfOptions>>
 
 function imageRecipe(spec: ImageRecipe): Recipe {
@@ -67,28 +67,42 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
   const { patch, multipliers, layers, groups, dropout } = o
   const network = seeded(
     o.seed,
-    () => new UNet({ channels, size: [height, width], patch, width: o.width, multipliers, layers, groups, dropout }),
+    () =>
+      new UNet({
+        channels,
+        size: [height, width],
+        patch,
+        width: o.width,
+        multipliers,
+        layers,
+        groups,
+        dropout,
+        outputs: o.variance === "learned" ? 2 : 1,
+      }),
   )
-  const schedule = o.schedule === "cosine" ? cosine(o.times) : linear(o.times)
-  const model = denoiser(network, gaussian(schedule), { predict: o.predict })
+  const { model, objective, variables } = built(network, o)
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
-    variables: variables(network),
-    objective: simple(model, { times: "stratified" }),
+    variables,
+    objective,
     optimizer: adamW({
       lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
       weightDecay: 0,
     }),
     ema: emaWarmup(o.ema),
-    data: () => data(o),
-    defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+    data: () => data({ ...o, split: "train" }),
+    heldOut: (dataDir) => data({ ...o, split: "test", ...(dataDir !== undefined && { dataDir }) }),
+    defaultSteps: (sampler) => defaultSteps(model, sampler),
     sample: (request) => sampled(model, request),
+    ...judged(model),
     previewCount: 64,
     picture: (x) => {
       const columns = Math.ceil(Math.sqrt(x.shape[0]))
       return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
     },
-    exported: exportedDenoiser(model, name),
+    get exported() {
+      return exportedDenoiser(model, name)
+    },
   }
 }
 
@@ -98,7 +112,8 @@ export const glyphs: Recipe = imageRecipe({
   doc: "digits drawn by a program: needs no files, takes a few minutes",
   shape: [1, 28, 28],
   defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
-  data: ({ seed }) => Promise.resolve(glyphData({ seed })),
+  // Another seed draws other digits of the same kind.
+  data: ({ seed, split }) => Promise.resolve(glyphData({ seed: split === "train" ? seed : seed + 1 })),
 })
 
 /** MNIST's handwritten digits. */
@@ -107,7 +122,7 @@ export const mnist: Recipe = imageRecipe({
   doc: "MNIST: 60,000 handwritten digits, 28x28",
   shape: [1, 28, 28],
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
-  data: ({ dataDir }) => mnistData(dataDir === undefined ? {} : { dir: dataDir }),
+  data: ({ dataDir, split }) => mnistData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
 })
 
 /** Fashion-MNIST's clothes. */
@@ -116,5 +131,5 @@ export const fashion: Recipe = imageRecipe({
   doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
   shape: [1, 28, 28],
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
-  data: ({ dataDir }) => fashionData(dataDir === undefined ? {} : { dir: dataDir }),
+  data: ({ dataDir, split }) => fashionData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
 })

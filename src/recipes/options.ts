@@ -17,9 +17,48 @@ export const trainingOptions = {
 
 /** Options of every diffusion model. */
 export const diffusionOptions = {
-  schedule: z.enum(["cosine", "linear"]).default("cosine").describe("noise schedule"),
+  process: z
+    .enum(["discrete", "vp", "sub-vp", "ve", "edm", "flow", "learned"])
+    .default("discrete")
+    .describe(
+      "how noise comes: by the steps of a schedule, or in continuous time (flow is flow matching's path, learned wants the objective vdm)",
+    ),
+  schedule: z
+    .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras"])
+    .default("cosine")
+    .describe("noise schedule of the discrete process"),
+  zeroSnr: z.boolean().default(false).describe("stretch the schedule until nothing of the data is left at its end"),
   times: whole(1, 100_000).default(1000).describe("noising steps of the process"),
-  predict: z.enum(["v", "eps", "x0"]).default("v").describe("what the network predicts"),
+  predict: z
+    .enum(["v", "eps", "x0", "score", "velocity", "edm"])
+    .default("v")
+    .describe("what the network predicts; edm is EDM's preconditioned output"),
+  variance: z
+    .enum(["small", "large", "learned"])
+    .default("small")
+    .describe("variance of reverse steps; learned wants the objective hybrid or vlb"),
+  firstStd: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      "least standard deviation a learned variance may have in the last step of sampling (default: OpenAI's rule)",
+    ),
+  sigmaData: z.number().positive().max(100).default(0.5).describe("standard deviation of the data, for edm"),
+}
+
+/** Options of how a diffusion model is trained. */
+export const objectiveOptions = {
+  objective: z
+    .enum(["simple", "snr", "snr+1", "min-snr", "p2", "edm", "hybrid", "vlb", "vdm"])
+    .default("simple")
+    .describe("what is made small: the plain error, one weighed by the signal-to-noise ratio, or the bound"),
+  gamma: z.number().positive().max(1e6).default(5).describe("largest weight of min-snr"),
+  draw: z
+    .enum(["stratified", "uniform", "loss-aware"])
+    .default("stratified")
+    .describe("how training draws times: one from each part of the range, each alone, or where the loss is large"),
 }
 
 /** Options of the U-Net. */

@@ -1,27 +1,24 @@
 /** Recipe that denoises points in the plane. */
 import { z } from "zod"
 import { checkerboard, eightGaussians, moons, pinwheel, swissRoll } from "../data/points.ts"
-import { denoiser } from "../diffusion/denoiser.ts"
-import { simple } from "../diffusion/objective.ts"
 import { PointNet } from "../diffusion/pointnet.ts"
-import { gaussian } from "../diffusion/process.ts"
-import { cosine, linear } from "../diffusion/schedule.ts"
 import type { NdArray } from "../engine/array.ts"
 import type { Raster } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
-import { variables } from "../nn/module.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
-import { diffusionOptions, trainingOptions } from "./options.ts"
+import { built, judged } from "./model.ts"
+import { diffusionOptions, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
-import { exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
 const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
 
 const schema = z.strictObject({
   ...trainingOptions,
   ...diffusionOptions,
+  ...objectiveOptions,
   steps: trainingOptions.steps.default(4000),
   batch: trainingOptions.batch.default(512),
   lr: trainingOptions.lr.default(2e-3),
@@ -41,25 +38,28 @@ export const points: Recipe = {
   options: schema,
   build: (all) => {
     const o = all as z.output<typeof schema>
-    const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers }))
-    const model = denoiser(network, gaussian(o.schedule === "cosine" ? cosine(o.times) : linear(o.times)), {
-      predict: o.predict,
-    })
+    const outputs = o.variance === "learned" ? 2 : 1
+    const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers, outputs }))
+    const { model, objective, variables } = built(network, o)
     const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
-      variables: variables(network),
-      objective: simple(model, { times: "stratified" }),
+      variables,
+      objective,
       optimizer: adamW({
         lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
         weightDecay: 0,
       }),
       ema: emaWarmup(o.ema),
       data: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed })),
-      defaultSteps: (sampler) => (sampler === "ddim" ? Math.min(50, o.times) : o.times),
+      heldOut: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed + 1 })),
+      defaultSteps: (sampler) => defaultSteps(model, sampler),
       sample: (request) => sampled(model, request),
+      ...judged(model),
       previewCount: 2000,
       picture: scatter,
-      exported: exportedDenoiser(model, "points"),
+      get exported() {
+        return exportedDenoiser(model, "points")
+      },
     }
   },
 }

@@ -1,7 +1,12 @@
 /** What a recipe is: options with a schema, and an experiment built from them. Read by CLI, tests and docs. */
 import type { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
+import type { BoundOptions } from "../diffusion/likelihood-bound.ts"
+import type { OdeLikelihoodOptions, OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
+import type { BoundStep } from "../diffusion/likelihood-table.ts"
+import type { AnyOptions, SamplerName } from "../diffusion/samplers/all.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
+import type { NdArray } from "../engine/array.ts"
 import type { Tensor, Variable } from "../engine/tensor.ts"
 import type { Raster } from "../io/png.ts"
 import type { EmaDecay } from "../optim/ema.ts"
@@ -17,15 +22,11 @@ export interface CommonOptions {
   readonly dataDir?: string | undefined
 }
 
-/** How samples are asked for. */
-export interface SampleRequest {
+/** How samples are asked for: by the name of a sampler, with options of its own. */
+export interface SampleRequest extends AnyOptions {
   readonly count: number
-  readonly sampler: "ddpm" | "ddim"
-  readonly steps?: number
-  readonly eta?: number
+  readonly sampler: SamplerName
   readonly seed: number
-  readonly replace?: (variable: Variable) => Variable
-  readonly signal?: AbortSignal
 }
 
 /** A model as a function of named inputs, to be written as a file. */
@@ -48,9 +49,15 @@ export interface Experiment {
   readonly optimizer: Optimizer
   readonly ema: EmaDecay | null
   data(): Promise<Dataset>
-  /** Network evaluations of a sampler where none are asked for. */
+  /** Data of the same kind that training never sees; `dataDir` in place of the recipe's. */
+  heldOut(dataDir?: string): Promise<Dataset>
+  /** Steps of a sampler where none are asked for. */
   defaultSteps(sampler: SampleRequest["sampler"]): number
   sample(request: SampleRequest): AsyncGenerator<SampleStep>
+  /** Minus a bound on the log-likelihood of samples, term by term. */
+  bound(x: NdArray, options: BoundOptions): AsyncGenerator<BoundStep>
+  /** Minus the log-likelihood of samples by the probability flow. */
+  likelihood(x: NdArray, options: OdeLikelihoodOptions): AsyncGenerator<OdeLikelihoodStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
   /** Samples as one picture. */

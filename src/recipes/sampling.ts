@@ -1,31 +1,178 @@
-/** What diffusion recipes share beside their options: samplers by name, and the denoiser as a file. */
-
-import type { Denoiser } from "../diffusion/denoiser.ts"
-import { ddpm } from "../diffusion/samplers/ancestral.ts"
-import { ddim } from "../diffusion/samplers/ddim.ts"
+/** What diffusion recipes share beside their options: samplers by name with their options, and the denoiser as a file. */
+import { z } from "zod"
+import { type Denoiser, preserving } from "../diffusion/denoiser.ts"
+import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../diffusion/samplers/all.ts"
+import { algorithms } from "../diffusion/samplers/plan/exponential.ts"
+import { stepsOf } from "../diffusion/samplers/plan/plan.ts"
+import { spacings } from "../diffusion/samplers/plan/spacing.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
 import { batchSize } from "../engine/shape.ts"
 import type { Tensor } from "../engine/tensor.ts"
 import type { Exported, SampleRequest } from "./recipe.ts"
 
-/** Samples of a denoiser by the sampler a request names. */
-export function sampled(model: Denoiser, { sampler, eta, ...request }: SampleRequest): AsyncGenerator<SampleStep> {
-  return sampler === "ddim" ? ddim(model, { ...request, ...(eta !== undefined && { eta }) }) : ddpm(model, request)
+const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
+const names = Object.keys(samplers) as [SamplerName, ...SamplerName[]]
+
+/** Which samplers read an option; all of them where none are named. */
+interface Read {
+  readonly by: readonly SamplerName[]
+  readonly schema: z.ZodType
 }
 
-/** The network of a denoiser as a function of `x` and `t`, with all that is needed to sample from the file alone. */
-export function exportedDenoiser(model: Denoiser, recipe: string): Exported {
+const stochastic = ["euler", "heun"] as const
+const solvers = ["dpmSolver", "dpmSolverSingle"] as const
+const onPaths = names.filter((name) => name !== "probabilityFlow" && name !== "langevin")
+
+/** Every option of samplers that may be asked for by name, with who reads it. */
+const read: Readonly<Record<string, Read>> = {
+  steps: {
+    by: names,
+    schema: whole(1, 100_000).describe("steps to take (default: what suits the sampler, told by its bar)"),
+  },
+  spacing: {
+    by: [...onPaths, "langevin"],
+    schema: z.enum(spacings as [string, ...string[]]).describe("which noise levels the steps visit (default trailing)"),
+  },
+  offset: { by: onPaths, schema: whole(0, 100_000).describe("added to leading times") },
+  final: {
+    by: [...onPaths, "probabilityFlow"],
+    schema: z
+      .enum(["zero", "first"])
+      .describe("where the last step ends: at the data, or at the first time (default zero)"),
+  },
+  eta: {
+    by: ["ddim", "eulerAncestral"],
+    schema: z
+      .number()
+      .min(0)
+      .max(1)
+      .describe("share of fresh noise: 0 is deterministic (default 0 for ddim, 1 for eulerAncestral)"),
+  },
+  variance: {
+    by: ["ddpm"],
+    schema: z.enum(["small", "large", "learned"]).describe("variance of the steps (default: the model's)"),
+  },
+  order: { by: [...solvers, "unipc"], schema: whole(1, 3).describe("order of the solver (default 2)") },
+  algorithm: {
+    by: solvers,
+    schema: z
+      .enum(algorithms as [string, ...string[]])
+      .describe("which form of the flow is solved (default dpmsolver++)"),
+  },
+  solver: { by: solvers, schema: z.enum(["midpoint", "heun"]).describe("how slopes count (default midpoint)") },
+  eulerAtFinal: { by: solvers, schema: z.boolean().describe("make the last step one of order 1") },
+  lowerOrderFinal: {
+    by: [...solvers, "unipc"],
+    schema: z.boolean().default(true).describe("keep the order to the end, however few the steps"),
+  },
+  variant: { by: ["unipc"], schema: z.enum(["bh1", "bh2"]).describe("scale of differences (default bh2)") },
+  predictX0: { by: ["unipc"], schema: z.boolean().default(true).describe("integrate the noise, not x0") },
+  skipPrk: { by: ["pndm"], schema: z.boolean().default(true).describe("begin with three steps of Runge and Kutta") },
+  churn: {
+    by: stochastic,
+    schema: z.number().min(0).max(1e4).describe("noise added over all steps, EDM's S_churn (default 0)"),
+  },
+  churnMin: { by: stochastic, schema: z.number().min(0).describe("least level at which noise is added, S_tmin") },
+  churnMax: { by: stochastic, schema: z.number().min(0).describe("largest level at which noise is added, S_tmax") },
+  churnNoise: {
+    by: stochastic,
+    schema: z.number().min(0).max(100).describe("standard deviation of that noise, S_noise (default 1)"),
+  },
+  corrections: {
+    by: ["predictorCorrector"],
+    schema: whole(0, 1000).describe("Langevin steps at each level (default 1)"),
+  },
+  snr: {
+    by: ["predictorCorrector"],
+    schema: z.number().positive().max(10).describe("length of those steps (default 0.16)"),
+  },
+  inner: { by: ["langevin"], schema: whole(1, 100_000).describe("steps at each level (default 100)") },
+  stepSize: { by: ["langevin"], schema: z.number().positive().max(4).describe("size of a step (default 0.1)") },
+  rtol: { by: ["probabilityFlow"], schema: z.number().positive().max(1).describe("relative tolerance (default 1e-5)") },
+  atol: { by: ["probabilityFlow"], schema: z.number().positive().max(1).describe("absolute tolerance (default 1e-5)") },
+  clip: { by: names, schema: z.number().positive().describe("bound on predicted samples (default 1 for images)") },
+  threshold: {
+    by: names,
+    schema: z.number().min(0).max(1).describe("dynamic thresholding: the share of values that lie within the bound"),
+  },
+  thresholdMax: {
+    by: names,
+    schema: z.number().positive().max(1e6).describe("largest bound of dynamic thresholding (default 1)"),
+  },
+  compat: {
+    by: onPaths,
+    schema: z.enum(["diffusers"]).describe("take the steps of that library's schedulers, odd ones too"),
+  },
+}
+
+/** Options of drawing samples, by the library's names. Flags, help and validation follow from it. */
+export const samplingOptions: Readonly<Record<string, z.ZodType>> & { readonly sampler: z.ZodType } = {
+  sampler: z.enum(names).default("ddim").describe("how to sample"),
+  ...Object.fromEntries(
+    Object.entries(read).map(([key, { by, schema }]) => {
+      const who = by === names || by === onPaths ? "" : `${by.join(", ")}: `
+      return [
+        key,
+        (schema.def.type === "default" ? schema : schema.optional()).describe(`${who}${schema.description ?? ""}`),
+      ]
+    }),
+  ),
+}
+
+/**
+ * What was asked for, as options of the sampler that is named.
+ *
+ * @throws RangeError for an option that the sampler does not read.
+ */
+export function samplerOptions(
+  asked: Readonly<Record<string, unknown>>,
+): AnyOptions & { readonly sampler: SamplerName } {
+  const sampler = asked["sampler"] as SamplerName
+  const options: Record<string, unknown> = {}
+  for (const [key, { by, schema }] of Object.entries(read)) {
+    const value = asked[key]
+    if (value === undefined || (schema instanceof z.ZodDefault && value === true)) continue
+    if (!by.includes(sampler))
+      throw new RangeError(`${key}: got it for the sampler ${sampler}, expected one of ${by.join(", ")}`)
+    if (key !== "threshold" && key !== "thresholdMax") options[key] = value
+  }
+  const { threshold: ratio, thresholdMax: max } = asked as { threshold?: number; thresholdMax?: number }
+  if (max !== undefined && ratio === undefined)
+    throw new RangeError("thresholdMax: got it without threshold, expected both (--threshold 0.995)")
+  if (ratio !== undefined) options["threshold"] = { ratio, ...(max !== undefined && { max }) }
+  return { ...options, sampler }
+}
+
+/** Steps a sampler takes where none are asked for. */
+export function defaultSteps(model: Denoiser, sampler: SamplerName): number {
+  return sampler === "probabilityFlow" ? 10 : stepsOf(plans[sampler](model))
+}
+
+/** Samples of a denoiser by the sampler a request names. */
+export function sampled(model: Denoiser, { sampler, ...request }: SampleRequest): AsyncGenerator<SampleStep> {
+  return (samplers[sampler] as Sampler)(model, request)
+}
+
+/**
+ * The network of a denoiser as a function of `x` and `t`, with all that is needed to sample from the file alone. What
+ * predicts something else than eps, x0, v or the score, tells its own variance or is of a process that does not preserve
+ * variance is written as one that predicts v and does.
+ */
+export function exportedDenoiser(own: Denoiser, recipe: string): Exported {
+  const model = preserving(own)
   const { name, steps, alphaBar } = model.process.schedule
+  const isPlain = model === own && model.variance !== "learned"
+  const predict = isPlain ? model.predict : "v"
   return {
     inputs: [
       { name: "x", dtype: "float32", shape: [batchSize, ...model.shape] },
       { name: "t", dtype: "int32", shape: [batchSize] },
     ],
-    output: model.predict,
-    call: (x: Tensor, t: Tensor) => model.network.forward(x, t),
+    output: predict,
+    call: (x: Tensor, t: Tensor) => (isPlain ? model.network.forward(x, t) : model.at(x, t.add(1)).v),
     metadata: {
       "tweedie.recipe": recipe,
-      "tweedie.predict": model.predict,
+      "tweedie.predict": predict,
       "tweedie.schedule": name,
       "tweedie.steps": String(steps),
       "tweedie.time": "t counts from 0 to steps - 1; alpha_bar[t] is that of time t",

@@ -144,6 +144,51 @@ describe("a run", () => {
     }
   })
 
+  test("is judged on data it has not seen, as a table and as JSON, the same for the same seed", async () => {
+    const judge = ["eval", "run", "--count", "4", "--draws", "3", "--rows", "5"]
+    const { code, stdout } = await tweedie(...judge)
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/time +bits\/dim +nats\n +1 \(L_0\) +-?\d/)
+    expect(stdout).toMatch(/total +\d+\.\d{4} ± \d+\.\d{4}/)
+    const json = (await tweedie(...judge, "--json")).stdout.trim().split("\n")
+    const last = JSON.parse(json[json.length - 1])
+    expect(last).toMatchObject({ event: "done", metric: "bpd", recipe: "glyphs", step: 6, done: 4, count: 4 })
+    expect(stdout).toContain(`${last.total.bits.toFixed(4)} ± ${last.total.error.toFixed(4)}`)
+    const sum = last.rows.reduce((s: number, row: { nats: number }) => s + row.nats, last.prior.nats)
+    expect(Math.abs(sum - last.total.nats)).toBeLessThan(1e-6)
+    const flow = await tweedie("eval", "run", "--metric", "flow", "--count", "2", "--tolerance", "0.01", "--json")
+    expect(JSON.parse(flow.stdout.trim().split("\n").at(-1)!)).toMatchObject({ event: "done", metric: "flow", done: 2 })
+  })
+
+  test.each([
+    ["learned", ["--process", "learned", "--objective", "vdm"]],
+    ["hybrid", ["--variance", "learned", "--objective", "hybrid", "--draw", "loss-aware"]],
+  ])("of points can be of another kind (%s): trained, sampled, judged, resumed", async (name, options) => {
+    const common = ["--recipe", "points", "--times", "40", "--width", "16", "--sample-every", "0"]
+    const run = ["train", "--out", name, "--steps", "6", "--checkpoint-every", "3", ...common, ...options]
+    expect((await tweedie(...run)).code).toBe(0)
+    const sampled = await tweedie(
+      "sample",
+      name,
+      "--count",
+      "5",
+      "--steps",
+      "5",
+      "--format",
+      "npy",
+      "--out",
+      `${name}.npy`,
+    )
+    expect(sampled.code).toBe(0)
+    expect((readNpy(bytes(at(`${name}.npy`))).data as Float32Array).every(Number.isFinite)).toBe(true)
+    const { stdout } = await tweedie("eval", name, "--count", "8", "--json")
+    expect(Number.isFinite(JSON.parse(stdout.trim().split("\n").at(-1)!).total.bits)).toBe(true)
+    const weights = bytes(at(name, "checkpoints/step-6/model.safetensors"))
+    rmSync(at(name, "checkpoints/step-6"), { recursive: true })
+    expect((await tweedie("train", "--resume", name)).code).toBe(0)
+    expect(Buffer.compare(bytes(at(name, "checkpoints/step-6/model.safetensors")), weights)).toBe(0)
+  })
+
   test("is described by info, as are its files", async () => {
     expect((await tweedie("info", "run")).stdout).toMatch(/recipe +glyphs/)
     const { stdout } = await tweedie("info", "run/model.onnx", "--json")
@@ -208,6 +253,12 @@ describe("a mistake ends with one clear line and exit code 2:", () => {
       "too many sampling steps",
       ["sample", "run", "--steps", "51"],
       /got 51 steps, expected a whole number from 1 to 50/,
+    ],
+    ["more samples than there are", ["eval", "run", "--count", "2000000"], /--count: got 2000000, expected at most/],
+    [
+      "options that do not go together",
+      ["train", "--recipe", "points", "--variance", "learned"],
+      /give --objective hybrid/,
     ],
     ["a file of no kind we know", ["info", "broken.json"], /no run folder/],
   ]

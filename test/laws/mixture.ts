@@ -64,8 +64,7 @@ export class MixtureNetwork implements Network {
     const count = this.mixture.length
     const list = (shape: readonly number[], of: (c: Component) => number | readonly number[]): Tensor =>
       constant(fromNumbers("float32", shape, this.mixture.flatMap(of)))
-    const table = (f: (t: number) => number): Tensor => this.process.at(f, t.add(1), 2)
-    const [signal, sigma] = [table((i) => this.process.signal(i)), table((i) => this.process.sigma(i))]
+    const [signal, sigma] = this.process.scales(t.add(1), 2)
     const means = list([1, count, dims], (c) => c.mean)
     const stds = list([1, count], (c) => c.std)
     const weights = list([1, count], (c) => c.weight)
@@ -80,7 +79,11 @@ export class MixtureNetwork implements Network {
     if (this.predict === "score") return score
     const eps = score.mul(sigma).neg()
     if (this.predict === "eps") return eps
-    const x0 = x.add(score.mul(sigma.square())).div(signal)
-    return this.predict === "x0" ? x0 : eps.mul(signal).sub(x0.mul(sigma))
+    // The components' own means given x_t: no division by the signal, which may be 0.
+    const own = means.sub(apart.mul(stds.square().mul(signal).div(variance).reshape([batch, count, 1])))
+    const x0 = own.mul(chance.reshape([batch, count, 1])).sum({ axes: [1] })
+    if (this.predict === "x0") return x0
+    if (this.predict === "velocity") return eps.sub(x0)
+    return eps.mul(signal).sub(x0.mul(sigma)).div(signal.square().add(sigma.square()).sqrt())
   }
 }

@@ -1,16 +1,16 @@
-/** What samplers share: seeded noise by sample, batches of one size, and the compiled step they all run. */
+/** What samplers share: seeded noise by sample, batches of one size, and the loop over a plan's questions. */
 import { array, type NdArray, sizeOf } from "../../engine/array.ts"
-import { type Compiled, compile } from "../../engine/compile.ts"
-import { fillNormal, fold, type Key, keyOf } from "../../engine/random.ts"
-import type { Tensor, Variable } from "../../engine/tensor.ts"
+import { fillNormal, fold, keyOf } from "../../engine/random.ts"
+import type { Variable } from "../../engine/tensor.ts"
 import type { Denoiser } from "../denoiser.ts"
+import { checkLimit, type Threshold } from "./plan/limit.ts"
+import { type Plan, stepsOf } from "./plan/plan.ts"
+import { programOf } from "./plan/program.ts"
 
 /** Options all samplers share. */
 export interface SamplerOptions {
   /** How many samples to make. */
   readonly count?: number
-  /** How many network evaluations; all times of the process unless said otherwise. */
-  readonly steps?: number
   /** Sample i depends on the seed and i alone, whatever the batch. */
   readonly seed?: number
   /** Samples made at once: 64 images, or as many points as make 16,384 numbers, unless given. */
@@ -20,6 +20,15 @@ export interface SamplerOptions {
   /** Averaged weights to use in place of the network's own: `ema.replace`. */
   readonly replace?: (variable: Variable) => Variable
   readonly signal?: AbortSignal
+  /** Bound on |x0|, or none: the denoiser's unless given. */
+  readonly clip?: number | null
+  /** Dynamic thresholding of x0, in place of `clip`: {@link Threshold}. */
+  readonly threshold?: Threshold | null
+  /**
+   * Standard normal noise in place of the seed's: for sample i, of the first sample (question 0) or of the network's
+   * question k = 1, 2, ...
+   */
+  readonly noise?: (sample: number, question: number) => ArrayLike<number>
 }
 
 /** One step of sampling. */
@@ -27,6 +36,8 @@ export interface SampleStep {
   /** Steps done, from 1 to `steps`. */
   readonly step: number
   readonly steps: number
+  /** How often the network was asked so far, for each sample. */
+  readonly evaluations: number
   /** The time that has been reached, 0 at the end. */
   readonly time: number
   /** The samples so far, `[count, ...shape]`. */
@@ -37,111 +48,107 @@ export interface SampleStep {
   readonly images: NdArray<"float32">
 }
 
-/** How one step combines what it has: x' = x0Weight x0 + xtWeight xt + epsWeight eps + noise z. */
-export interface StepWeights {
-  readonly x0: number
-  readonly xt: number
-  readonly eps: number
-  readonly noise: number
+/** Options with what was not given filled in. */
+export interface Sampling extends SamplerOptions {
+  readonly count: number
+  readonly batch: number
+  readonly clip: number | null
+  /** Standard normal noise of a sample for a question. */
+  readonly draw: (out: Float32Array, sample: number, question: number) => void
 }
-
-/** `count` times from T down to 1, evenly spaced: the ends of equal parts of 1 ... T. */
-export function respaced(total: number, count: number): number[] {
-  if (!(Number.isInteger(count) && count >= 1 && count <= total)) {
-    throw new RangeError(`sampler: got ${count} steps, expected a whole number from 1 to ${total}`)
-  }
-  return Array.from({ length: count }, (_, i) => Math.round(((count - i) * total) / count))
-}
-
-type Inputs = [Tensor, Tensor, Tensor, Tensor, Tensor | null]
 
 /**
- * Runs steps over all samples. `weights(t, s)` says how a step from time t to s combines its parts; x0 is clipped as
- * the denoiser says, and eps is the one that belongs to the clipped x0.
+ * Options checked and filled in for a denoiser.
+ *
+ * @throws RangeError for counts, labels and bounds that make no sense.
  */
-export async function* runSampler(
-  model: Denoiser,
-  weights: (t: number, s: number) => StepWeights,
-  {
-    count = 16,
-    steps = model.process.steps,
-    seed = 0,
-    batch = Math.max(64, Math.floor(16_384 / sizeOf(model.shape))),
-    labels,
-    replace,
-    signal,
-  }: SamplerOptions,
-): AsyncGenerator<SampleStep> {
+export function samplingOf(model: Denoiser, options: SamplerOptions): Sampling {
+  const { count = 16, seed = 0, labels, clip = model.clip, threshold, noise } = options
+  const { batch = Math.max(64, Math.floor(16_384 / sizeOf(model.shape))) } = options
   for (const [name, value] of Object.entries({ count, batch })) {
     if (!(Number.isInteger(value) && value >= 1))
       throw new RangeError(`sampler: got ${name} ${value}, expected a whole number from 1`)
   }
   if (labels !== undefined && labels.length !== count)
     throw new RangeError(`sampler: got ${labels.length} labels for ${count} samples, expected one each`)
-  const times = [...respaced(model.process.steps, steps), 0]
-  const size = sizeOf(model.shape)
-  const rows = Math.min(batch, count)
+  checkLimit({ clip, threshold })
   const key = keyOf(seed)
-  const x = new Float32Array(count * size)
-  for (let i = 0; i < count; i++) fillNormal(x.subarray(i * size, (i + 1) * size), fold(key, i, 0))
+  const draw = (out: Float32Array, sample: number, question: number): void => {
+    if (noise === undefined) fillNormal(out, fold(key, sample, question))
+    else {
+      const given = noise(sample, question)
+      if (given.length !== out.length)
+        throw new RangeError(`sampler: got ${given.length} numbers of noise for a sample, expected ${out.length}`)
+      out.set(given)
+    }
+  }
+  return { ...options, count, batch: Math.min(batch, count), clip, draw }
+}
+
+/** Runs a plan over all samples, and yields where its steps end. Mistakes are told at once. */
+export function runPlan(model: Denoiser, plan: Plan, options: SamplerOptions): AsyncGenerator<SampleStep> {
+  return follow(model, plan, samplingOf(model, options))
+}
+
+async function* follow(
+  model: Denoiser,
+  plan: Plan,
+  { count, batch: rows, labels, replace, signal, clip, threshold, draw }: Sampling,
+): AsyncGenerator<SampleStep> {
+  const { buffers, asks } = plan
+  const size = sizeOf(model.shape)
+  const steps = stepsOf(plan)
+  // By batch, then by what is kept; the last batch is filled up, since a new shape would mean a new session.
+  const starts = Array.from({ length: Math.ceil(count / rows) }, (_, i) => i * rows)
+  const kept: Float32Array[] = starts.map(() => new Float32Array(buffers * rows * size))
   const x0 = new Float32Array(count * size)
-  const step = compileStep(model, replace)
+  for (const [b, start] of starts.entries())
+    for (let i = 0; i < Math.min(rows, count - start); i++) {
+      const row = kept[b].subarray(i * size, (i + 1) * size)
+      draw(row, start + i, 0)
+      if (plan.start !== 1) for (let j = 0; j < size; j++) row[j] *= plan.start
+    }
+  const program = programOf(model, plan, { limit: { clip, threshold }, replace })
   try {
-    for (let k = 1; k <= steps; k++) {
+    let step = 0
+    for (const [k, ask] of asks.entries()) {
       signal?.throwIfAborted()
-      const [t, s] = [times[k - 1], times[k]]
-      const w = weights(t, s)
-      for (let start = 0; start < count; start += rows) {
+      const isNoisy = ask.input.isRandom || ask.next.some((form) => form.isRandom)
+      for (const [b, start] of starts.entries()) {
         const used = Math.min(rows, count - start)
-        const z = noise(key, k, start, rows, size, w.noise !== 0)
-        const inputs = [
-          rowsOf(x, start, rows, model.shape),
-          array("float32", [rows, ...model.shape], z),
-          array("int32", [rows], new Int32Array(rows).fill(t)),
-          array("float32", [4], Float32Array.of(w.x0, w.xt, w.eps, w.noise)),
-        ] as const
+        const z = new Float32Array(rows * size)
+        if (isNoisy) for (let i = 0; i < used; i++) draw(z.subarray(i * size, (i + 1) * size), start + i, k + 1)
         const label = labels && labelRows(labels, start, rows)
-        const [next, clean] = await (step as Compiled<Tensor[], [Tensor, Tensor]>)(...inputs, ...(label ? [label] : []))
-        x.set((next.data as Float32Array).subarray(0, used * size), start * size)
-        x0.set((clean.data as Float32Array).subarray(0, used * size), start * size)
+        const answered = await program.ask(ask, kept[b], z, rows, label)
+        kept[b] = answered.kept
+        x0.set(answered.x0.subarray(0, used * size), start * size)
       }
-      const shape = [count, ...model.shape]
-      const now = array("float32", shape, x.slice())
-      yield { step: k, steps, time: s, x: now, x0: array("float32", shape, x0.slice()), images: toImages(now) }
+      if (ask.reached === null) continue
+      const x = new Float32Array(count * size)
+      for (const [b, start] of starts.entries())
+        x.set(kept[b].subarray(0, Math.min(rows, count - start) * size), start * size)
+      if (ask.shown !== undefined && ask.shown !== 1) for (let i = 0; i < x.length; i++) x[i] *= ask.shown
+      step++
+      yield stepOf(model, { step, steps, evaluations: k + 1, time: ask.reached, count }, x, x0.slice())
     }
   } finally {
-    await step.dispose()
+    await program.dispose()
   }
 }
 
-function compileStep(model: Denoiser, replace?: (v: Variable) => Variable): Compiled<Inputs, [Tensor, Tensor]> {
-  const step = (xt: Tensor, z: Tensor, t: Tensor, w: Tensor, labels: Tensor | null): [Tensor, Tensor] => {
-    const at = model.at(xt, t, labels ?? undefined)
-    const x0 = at.clipped(model.clip)
-    const [signal, sigma] = [(i: number) => model.process.signal(i), (i: number) => model.process.sigma(i)]
-    const eps = xt.sub(x0.mul(model.process.at(signal, t, xt.rank))).div(model.process.at(sigma, t, xt.rank))
-    const [a, b, c, d] = w.split(4).map((v) => v.reshape([]))
-    return [x0.mul(a).add(xt.mul(b)).add(eps.mul(c)).add(z.mul(d)), x0]
-  }
-  return compile(step as (...inputs: Inputs) => [Tensor, Tensor], replace === undefined ? {} : { replace })
+/** A step's record. */
+export function stepOf(
+  { shape }: Denoiser,
+  { count, ...told }: { step: number; steps: number; evaluations: number; time: number; count: number },
+  x: Float32Array,
+  x0: Float32Array,
+): SampleStep {
+  const now = array("float32", [count, ...shape], x)
+  return { ...told, x: now, x0: array("float32", [count, ...shape], x0), images: toImages(now) }
 }
 
-/** Noise of step k for the samples from `start` on: row i is the stream of sample i. */
-function noise(key: Key, k: number, start: number, rows: number, size: number, needed: boolean): Float32Array {
-  const z = new Float32Array(rows * size)
-  if (needed) for (let i = 0; i < rows; i++) fillNormal(z.subarray(i * size, (i + 1) * size), fold(key, start + i, k))
-  return z
-}
-
-/** Rows of samples; the last batch is filled up, since a new shape would mean a new session. */
-function rowsOf(x: Float32Array, start: number, rows: number, shape: readonly number[]): NdArray<"float32"> {
-  const size = sizeOf(shape)
-  const out = new Float32Array(rows * size)
-  out.set(x.subarray(start * size, Math.min(x.length, (start + rows) * size)))
-  return array("float32", [rows, ...shape], out)
-}
-
-function labelRows(labels: Int32Array, start: number, rows: number): NdArray<"int32"> {
+/** Labels of the samples from `start` on, the last one repeated to fill the rows. */
+export function labelRows(labels: Int32Array, start: number, rows: number): NdArray<"int32"> {
   return array(
     "int32",
     [rows],

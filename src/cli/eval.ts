@@ -1,0 +1,118 @@
+/** `tweedie eval`: how good a run's model is, in figures. */
+import { z } from "zod"
+import { range } from "../data/dataset.ts"
+import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
+import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
+import { configure } from "../engine/runtime.ts"
+import { MisuseError, readOptions } from "./flags.ts"
+import { Progress } from "./progress.ts"
+import { loadRun } from "./runs.ts"
+
+/** Options of the verb. */
+export const evalOptions = z.strictObject({
+  metric: z
+    .enum(["bpd", "flow"])
+    .default("bpd")
+    .describe("bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow"),
+  count: z.number().int().min(1).max(10_000_000).default(1000).describe("samples of the held-out data to judge on"),
+  draws: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(4)
+    .describe("times drawn for each sample, besides the first; as many as there are makes the sum over times exact"),
+  form: z
+    .enum(["denoising", "consistency"])
+    .default("denoising")
+    .describe("two forms of the same bound; the second has more variance"),
+  unclipped: z.boolean().default(false).describe("let x0 leave [-1, 1], as training on the bound does"),
+  probes: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .default(1)
+    .describe("random directions of flow's trace, where it is not exact"),
+  tolerance: z.number().positive().max(0.1).default(1e-5).describe("tolerance of flow's solver"),
+  rows: z.number().int().min(1).max(100_000).default(20).describe("rows of the table: ranges of times, at most"),
+  batch: z.number().int().min(1).max(65_536).optional().describe("evaluations made at once"),
+  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes noise and times"),
+  dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
+  threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
+  json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
+})
+
+const figure = ({ bits, error }: Measured): string => `${bits.toFixed(4)} ± ${error.toFixed(4)}`
+
+/** The table of the bound: what each range of times costs. */
+export function boundTable({ rows, prior, total, done }: BoundStep): string {
+  const lines: [string, string, string][] = [["time", "bits/dim", "nats"]]
+  for (const row of rows) {
+    const name = row.to === 1 ? "1 (L_0)" : row.from === row.to ? `${row.from}` : `${row.from} ... ${row.to}`
+    lines.push([name, figure(row), row.nats.toFixed(3)])
+  }
+  lines.push(["end (L_T)", figure(prior), prior.nats.toFixed(3)], ["total", figure(total), total.nats.toFixed(3)])
+  const widths = [0, 1, 2].map((k) => Math.max(...lines.map((l) => l[k].length)))
+  const text = lines.map((l) => `  ${l[0].padEnd(widths[0])}  ${l[1].padStart(widths[1])}  ${l[2].padStart(widths[2])}`)
+  return `${text.join("\n")}\n(means over ${done} samples ± standard errors)\n`
+}
+
+/** The likelihood by the probability flow in words. */
+function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
+  return `${figure(total)} bits/dim, ${total.nats.toFixed(3)} nats (mean over ${done} samples ± standard error, ${evaluations} evaluations each)\n`
+}
+
+/** Runs the verb. Resolves to the exit code. */
+export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const o = readOptions(evalOptions, flags)
+  if (o.threads !== undefined) configure({ threads: o.threads })
+  const { config, experiment, step } = await loadRun(folder)
+  const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
+    throw new MisuseError(error.message)
+  })
+  if (o.count > data.length)
+    throw new MisuseError(
+      `--count: got ${o.count}, expected at most the ${data.length} held-out samples of ${data.name}`,
+    )
+  const stop = new AbortController()
+  const onInterrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130)
+    stop.abort()
+  }
+  process.on("SIGINT", onInterrupt)
+  process.on("SIGTERM", onInterrupt)
+  const bar = new Progress("eval", o.count)
+  const began = performance.now()
+  let found: BoundStep | OdeLikelihoodStep | undefined
+  try {
+    const { metric, draws, form, rows, batch, seed, probes, tolerance } = o
+    const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
+    const { x } = data.batch(range(o.count))
+    const steps =
+      metric === "bpd"
+        ? experiment.bound(x, { draws, form, rows, ...(o.unclipped && { clip: null }), ...options })
+        : experiment.likelihood(x, { probes, rtol: tolerance, atol: tolerance, ...options })
+    for await (const at of steps) {
+      found = at
+      const { done, count, total } = at
+      if (o.json) process.stdout.write(`${JSON.stringify({ event: "progress", done, count, ...total })}\n`)
+      else bar.update(done, `${figure(total)} bits/dim`)
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    process.off("SIGINT", onInterrupt)
+    process.off("SIGTERM", onInterrupt)
+    if (!o.json) bar.end()
+  }
+  const seconds = (performance.now() - began) / 1000
+  if (found !== undefined) {
+    const { metric, form, draws, unclipped, probes, tolerance, seed } = o
+    const asked = metric === "bpd" ? { form, draws, unclipped } : { probes, tolerance }
+    const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
+    if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)
+    else process.stdout.write("rows" in found ? boundTable(found) : flowLine(found))
+  }
+  return stop.signal.aborted ? 130 : 0
+}

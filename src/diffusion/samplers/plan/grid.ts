@@ -1,0 +1,179 @@
+/** The path of a sampler: noise levels from noisy to clean, and between which two each step moves. */
+import type { Form } from "./form.ts"
+import type { Ask } from "./plan.ts"
+import { isByLevel, levelsOf, type Spacing, timesOf } from "./spacing.ts"
+
+/** What samplers ask of a process: the signal and the noise at whole times 0 ... T, and between them if it knows. */
+export interface Levels {
+  readonly steps: number
+  readonly isContinuous?: boolean
+  signal(t: number): number
+  sigma(t: number): number
+}
+
+/** A noise level: x = signal x0 + sigma eps. */
+export interface Level {
+  readonly time: number
+  readonly signal: number
+  readonly sigma: number
+  /** sigma / signal: the level of a process that leaves the signal as it is. */
+  readonly ratio: number
+  /** log(signal / sigma), half the logarithm of the signal-to-noise ratio. */
+  readonly lambda: number
+  /** signal^2 / (signal^2 + sigma^2). */
+  readonly alphaBar: number
+}
+
+/** One step. */
+export interface Move {
+  readonly from: Level
+  readonly to: Level
+}
+
+/** All steps of a sampler. */
+export interface Grid {
+  readonly moves: readonly Move[]
+  readonly clock: "process" | "network"
+  /** Numbers are rounded by it where the arithmetic of float32 is to be matched. */
+  readonly round: (x: number) => number
+  /** Whether samples are kept in the process's scale, x; else as y = x / signal. */
+  readonly isScaled: boolean
+  /** The standard deviation of the first sample. */
+  readonly start: number
+  /** Weights of x0 and of noise that make a sample of a time. */
+  readonly noised: (time: number) => { readonly signal: number; readonly sigma: number }
+  /** How the network is asked, where it is not by what it predicts. */
+  readonly question?: (level: Level, x: Form) => Pick<Ask, "time" | "input" | "reading">
+}
+
+/** How the path is chosen. */
+export interface GridOptions {
+  readonly steps: number
+  /** See {@link Spacing}. */
+  readonly spacing?: Spacing
+  /** Added to `leading` times. */
+  readonly offset?: number
+  /** Where the last step ends: at the data, without noise, or at the process's first time, 1. */
+  readonly final?: "zero" | "first"
+  /** Exponent of `karras`. */
+  readonly rho?: number
+}
+
+/** Leaves numbers as they are: the `round` of paths in float64. */
+export function exactly(x: number): number {
+  return x
+}
+
+/** A level from its parts. */
+export function level(time: number, signal: number, sigma: number): Level {
+  const alphaBar = signal ** 2 / (signal ** 2 + sigma ** 2)
+  return { time, signal, sigma, ratio: sigma / signal, lambda: Math.log(signal / sigma), alphaBar }
+}
+
+/** The level of a time; between the whole times of a schedule its angle, arctan(sigma / signal), is interpolated. */
+export function levelAt(process: Levels, time: number): Level {
+  if (time === 0) return level(0, process.signal(0), 0)
+  if (process.isContinuous || Number.isInteger(time)) return level(time, process.signal(time), process.sigma(time))
+  const low = Math.max(1, Math.floor(time))
+  const [a, b] = [levelAt(process, low), levelAt(process, low + 1)]
+  const part = time - low
+  const angle = (1 - part) * Math.atan2(a.sigma, a.signal) + part * Math.atan2(b.sigma, b.signal)
+  const size = (1 - part) * Math.hypot(a.signal, a.sigma) + part * Math.hypot(b.signal, b.sigma)
+  return level(time, size * Math.cos(angle), size * Math.sin(angle))
+}
+
+/** The time, not always whole, at which sigma / signal has a value: the inverse of {@link levelAt} from time 1 on. */
+export function timeAt(process: Levels, ratio: number): number {
+  const angleOf = (t: number): number => Math.atan2(process.sigma(t), process.signal(t))
+  const angle = Math.atan(ratio)
+  let [low, high] = [1, process.steps]
+  if (angle <= angleOf(low)) return low
+  if (angle >= angleOf(high)) return high
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (angleOf(middle) <= angle) low = middle
+    else high = middle
+  }
+  if (!process.isContinuous) {
+    const part = (angle - angleOf(low)) / (angleOf(high) - angleOf(low))
+    // Whole times come out whole, not within rounding of it.
+    return part < 1e-9 ? low : part > 1 - 1e-9 ? high : low + part
+  }
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2
+    if (angleOf(middle) <= angle) low = middle
+    else high = middle
+  }
+  return (low + high) / 2
+}
+
+/** q(x_s | x_t, x0) between two levels: weights of its mean, its variance, and that of the forward kernel. */
+export interface Between {
+  readonly x0: number
+  readonly xt: number
+  readonly variance: number
+  readonly forward: number
+}
+
+/**
+ * The posterior of a step: with a = signal_t / signal_s and forward variance b = sigma_t^2 - a^2 sigma_s^2 its mean is
+ * (signal_s b x0 + a sigma_s^2 x_t) / sigma_t^2 and its variance (sigma_s / sigma_t)^2 b. For a schedule in float32
+ * b is 1 - abar_t / abar_s, as diffusers computes it.
+ */
+export function between({ from, to }: Move, { clock, round: f }: Grid): Between {
+  if (clock === "network") {
+    const kept = f(from.alphaBar / to.alphaBar)
+    const [now, before, forward] = [f(1 - from.alphaBar), f(1 - to.alphaBar), f(1 - kept)]
+    return {
+      x0: f(f(to.signal * forward) / now),
+      xt: f(f(f(Math.sqrt(kept)) * before) / now),
+      variance: f(f(before / now) * forward),
+      forward,
+    }
+  }
+  const ratio = from.signal / to.signal
+  const forward = from.sigma ** 2 - (ratio * to.sigma) ** 2
+  const share = (to.sigma / from.sigma) ** 2
+  return { x0: (to.signal * forward) / from.sigma ** 2, xt: ratio * share, variance: share * forward, forward }
+}
+
+/**
+ * The path from the noisiest level to the cleanest: `steps` moves, fewer where two levels fall together.
+ *
+ * @throws RangeError when the options do not go together with the process.
+ */
+export function gridOf(
+  process: Levels,
+  { steps, spacing = "trailing", offset = 0, final = "zero", rho = 7 }: GridOptions,
+): Grid {
+  const levels = levelsAlong(process, { steps, spacing, offset, final, rho })
+  const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
+  const { signal, sigma } = levels[0]
+  return {
+    moves,
+    clock: "process",
+    round: exactly,
+    isScaled: true,
+    start: Math.hypot(signal, sigma),
+    noised: (time) => levelAt(process, time),
+  }
+}
+
+function levelsAlong(process: Levels, { steps, spacing, offset, final, rho }: Required<GridOptions>): Level[] {
+  if (isByLevel(spacing)) {
+    if (!(Number.isInteger(steps) && steps >= 1 && steps <= 1e6))
+      throw new RangeError(`sampler: got ${steps} steps, expected a whole number from 1`)
+    const [most, least] = [levelAt(process, process.steps).ratio, levelAt(process, 1).ratio]
+    if (!Number.isFinite(most))
+      throw new RangeError(
+        `sampler: ${spacing} levels begin where some signal is left, and here none is (spacing trailing)`,
+      )
+    const found = levelsOf(final === "zero" ? steps : steps + 1, spacing, most, least, { rho }).map((ratio) =>
+      levelAt(process, timeAt(process, ratio)),
+    )
+    return final === "zero" ? [...found, levelAt(process, 0)] : found
+  }
+  const end = final === "zero" ? 0 : 1
+  const times = timesOf(process.steps, steps, spacing, offset).filter((t) => t !== end)
+  return [...times, end].map((t) => levelAt(process, t))
+}

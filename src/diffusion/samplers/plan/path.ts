@@ -1,0 +1,63 @@
+/** The options by which a sampler's path is chosen, and the path they choose. */
+import type { Predict, Variance } from "../../denoiser.ts"
+import type { Process } from "../../process.ts"
+import { discreteGrid, type EdmLevels, edmGrid, type Family, sigmaGrid } from "../compat/grid.ts"
+import { type Grid, gridOf } from "./grid.ts"
+import type { Spacing, TimeSpacing } from "./spacing.ts"
+
+/** Options of the path. */
+export interface PathOptions {
+  /** Steps to take. Samplers that ask the network more than once a step say so. */
+  readonly steps?: number
+  /** Which noise levels are visited: {@link Spacing}. */
+  readonly spacing?: Spacing
+  /** Added to `leading` times. */
+  readonly offset?: number
+  /** Where the last step ends: at the data (`zero`), or at the process's first time, with its trace of noise (`first`). */
+  readonly final?: "zero" | "first"
+  /** `diffusers` follows its scheduler classes number by number, with all that is odd in them: compat/grid.ts lists it. */
+  readonly compat?: "diffusers" | null
+  /** Leaves out levels noisier than this log(signal / sigma); solvers alone. */
+  readonly lambdaMin?: number
+  /** With `compat`: the times whose levels are the ends of those spaced by a formula. */
+  readonly ends?: TimeSpacing
+  /** With `compat`: the least sigma / signal of levels spaced by a formula. */
+  readonly sigmaMin?: number | null
+  /** With `compat`: the largest sigma / signal of levels spaced by a formula. */
+  readonly sigmaMax?: number | null
+  /** With `compat`, Euler: levels between times by themselves or by their logarithms. */
+  readonly interpolation?: "linear" | "log"
+  /** With `compat`, Euler: whether the network is told the time or log(sigma) / 4. */
+  readonly told?: "time" | "level"
+  /** With `compat`, Euler and DPM-Solver: EDM's own levels and way of asking, in place of the process's. */
+  readonly edm?: EdmLevels | null
+}
+
+/** What a plan is made for: a denoiser is one. */
+export interface Target {
+  readonly process: Process
+  readonly predict: Predict
+  /** Standard deviation of the data, for `edm`. */
+  readonly sigmaData?: number
+  /** Which variance its reverse steps have. */
+  readonly variance?: Variance
+}
+
+/**
+ * The path of a sampler.
+ *
+ * @throws RangeError when the options do not go together.
+ */
+export function pathOf(
+  family: Family,
+  { process, predict }: Target,
+  options: PathOptions & { readonly steps: number },
+): Grid {
+  if (options.compat === "diffusers") {
+    if (options.edm != null) return edmGrid(options.edm, options, predict === "v" ? -1 : 1)
+    return family === "ddpm" || family === "ddim" || family === "pndm"
+      ? discreteGrid(family, process, options)
+      : sigmaGrid(family, process, options)
+  }
+  return gridOf(process, options)
+}

@@ -1,0 +1,127 @@
+/** Denoisers and objectives from the options that diffusion recipes share. */
+import type { z } from "zod"
+import { type Denoiser, denoiser, type Network, preserving } from "../diffusion/denoiser.ts"
+import { bound } from "../diffusion/likelihood-bound.ts"
+import { odeLikelihood } from "../diffusion/likelihood-ode.ts"
+import { simple, weighted } from "../diffusion/objective.ts"
+import { hybrid, vlb } from "../diffusion/objective-bound.ts"
+import { edmLoss } from "../diffusion/objective-edm.ts"
+import { learnedVariables, vdm } from "../diffusion/objective-learned.ts"
+import { bySnr, bySnrPlusOne, minSnr, p2 } from "../diffusion/objective-weight.ts"
+import { gaussian, type Process } from "../diffusion/process.ts"
+import { edm, flow, subVp, ve, vp } from "../diffusion/process-sde.ts"
+import {
+  cosine,
+  karras,
+  linear,
+  type Schedule,
+  scaledLinear,
+  sigmoid,
+  sigmoidBeta,
+  sqrt,
+  sqrtBeta,
+  zeroSnr,
+} from "../diffusion/schedule.ts"
+import { LearnedSchedule, learned } from "../diffusion/schedule-learned.ts"
+import type { Variable } from "../engine/tensor.ts"
+import { variables } from "../nn/module.ts"
+import type { Objective } from "../train/objective.ts"
+import type { diffusionOptions, objectiveOptions } from "./options.ts"
+import type { Experiment } from "./recipe.ts"
+
+type ModelOptions = z.output<z.ZodObject<typeof diffusionOptions>>
+type ObjectiveOptions = z.output<z.ZodObject<typeof objectiveOptions>>
+
+const schedules: Readonly<Record<ModelOptions["schedule"], (steps: number) => Schedule>> = {
+  cosine,
+  linear,
+  "scaled-linear": scaledLinear,
+  sigmoid,
+  "sigmoid-beta": sigmoidBeta,
+  sqrt,
+  "sqrt-beta": sqrtBeta,
+  karras,
+}
+
+const processes: Readonly<
+  Record<Exclude<ModelOptions["process"], "discrete" | "learned">, (steps: number) => Process>
+> = {
+  vp: (steps) => vp({ steps }),
+  "sub-vp": (steps) => subVp({ steps }),
+  ve: (steps) => ve({ steps }),
+  edm: (steps) => edm({ steps }),
+  flow: (steps) => flow({ steps }),
+}
+
+/** The process that options ask for, where it is not learned. */
+export function processOf({ process, schedule, zeroSnr: isStretched, times }: ModelOptions): Process {
+  if (process === "learned") throw new RangeError("processOf: a learned process needs its schedule")
+  if (process !== "discrete") return processes[process](times)
+  const made = schedules[schedule](times)
+  return gaussian(isStretched ? zeroSnr(made) : made)
+}
+
+/** A denoiser, what it is trained on, and all that is saved of it. */
+export interface Built<N extends Network> {
+  readonly model: Denoiser<N>
+  readonly objective: Objective
+  readonly variables: ReadonlyMap<string, Variable>
+}
+
+/**
+ * The denoiser of a network and its objective, as options ask for them.
+ *
+ * @throws RangeError when options do not go together.
+ */
+export function built<N extends Network & object>(network: N, options: ModelOptions & ObjectiveOptions): Built<N> {
+  const { predict, variance, sigmaData, process, times, objective, draw, firstStd } = options
+  const head = { predict, variance, sigmaData, ...(firstStd !== undefined && { firstStd }) }
+  if ((process === "learned") !== (objective === "vdm"))
+    throw new RangeError(`--process ${process}: the objective is ${objective} (learned and vdm go together)`)
+  if (process !== "learned") {
+    const model = denoiser(network, processOf(options), head)
+    return { model, objective: objectiveOf(model, options), variables: variables(network) }
+  }
+  if (draw === "loss-aware" || variance === "learned")
+    throw new RangeError("--process learned: times are drawn stratified or uniform, and variances are not learned")
+  const schedule = new LearnedSchedule()
+  const model = denoiser(network, learned(schedule, { steps: times }), head)
+  return { model, objective: vdm(model, schedule, { times: draw }), variables: learnedVariables(network, schedule) }
+}
+
+/** The objective that options ask for of a denoiser whose process is not learned. */
+function objectiveOf(
+  model: Denoiser<Network & object>,
+  { objective, gamma, draw: times }: ObjectiveOptions,
+): Objective {
+  if (model.variance === "learned" && objective !== "hybrid" && objective !== "vlb")
+    throw new RangeError(
+      `--variance learned: the objective ${objective} does not train it (give --objective hybrid or vlb)`,
+    )
+  switch (objective) {
+    case "hybrid":
+      return hybrid(model, { times })
+    case "vlb":
+      return vlb(model, { times })
+    case "edm":
+      return edmLoss(model)
+    case "snr":
+      return weighted(model, { times, weight: bySnr })
+    case "snr+1":
+      return weighted(model, { times, weight: bySnrPlusOne })
+    case "min-snr":
+      return weighted(model, { times, weight: minSnr(gamma) })
+    case "p2":
+      return weighted(model, { times, weight: p2() })
+    default:
+      return simple(model, { times })
+  }
+}
+
+/** How a denoiser is judged. */
+export function judged(model: Denoiser): Pick<Experiment, "bound" | "likelihood"> {
+  return {
+    bound: (x, options) => bound(preserving(model), x, options),
+    likelihood: (x, options) => odeLikelihood(model, x, options),
+  }
+}
