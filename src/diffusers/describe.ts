@@ -1,5 +1,5 @@
 /** What was made here in diffusers' words: the configurations of a U-Net and of a noise schedule. */
-import type { Predict } from "../diffusion/denoiser.ts"
+import type { Predict, Variance } from "../diffusion/denoiser.ts"
 import { cosine, linear, type Schedule } from "../diffusion/schedule.ts"
 import type { UNet } from "../diffusion/unet.ts"
 import type { AttentionBlock } from "../nn/self-attention.ts"
@@ -64,7 +64,7 @@ export interface SchedulerOptions {
   /** Which class of diffusers samples by default. */
   readonly className?: "DDPMScheduler" | "DDIMScheduler"
   /** Variance of ancestral sampling. */
-  readonly variance?: "small" | "large"
+  readonly variance?: Variance
 }
 
 function isNear(a: Float64Array, b: Float64Array): boolean {
@@ -102,7 +102,9 @@ export function schedulerConfig(
       prediction_type: prediction,
       clip_sample: clip !== null,
       ...(clip !== null && { clip_sample_range: clip }),
-      ...(className === "DDPMScheduler" && { variance_type: `fixed_${variance}` }),
+      ...(className === "DDPMScheduler" && {
+        variance_type: variance === "learned" ? "learned_range" : `fixed_${variance}`,
+      }),
     },
     "schedulerConfig",
     className,

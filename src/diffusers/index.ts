@@ -2,6 +2,7 @@
 export { type SchedulerOptions, schedulerConfig, unetConfig } from "./describe.ts"
 export { folderFiles, type ModelFiles, memoryFiles } from "./files.ts"
 export { type DiffusersModel, isDiffusers, type ReadOptions, readDiffusers } from "./read.ts"
+export { type DiffusersSampleOptions, sampleDiffusers } from "./sample.ts"
 export { type SchedulerClass, type SchedulerSettings, schedulerClasses, schedulerSettings } from "./scheduler-config.ts"
 export { TorchGenerator, torchNoise } from "./torch-random.ts"
 export { UNet2D } from "./unet.ts"

@@ -24,6 +24,8 @@ export interface DiffusersModel {
   readonly vae: AutoencoderKL | null
   readonly vaeConfig: AutoencoderKLConfig | null
   readonly scheduler: SchedulerSettings | null
+  /** The scheduler's configuration as the file has it, for those who make another class of it. */
+  readonly schedulerFile: Json | null
   /** What was in the files and means nothing here, one line each. */
   readonly warnings: readonly string[]
 }
@@ -116,9 +118,11 @@ export async function readDiffusers(
   const schedulerName = pipeline === "DDIMPipeline" ? "DDIMScheduler" : classOf("scheduler")
   const schedulerFile = await configOf(files, "scheduler", "scheduler_config.json")
   let scheduler: SchedulerSettings | null = null
+  let written: Json | null = null
   if (schedulerFile !== null) {
     const { config, where } = schedulerFile
     scheduler = schedulerSettings(config, where, schedulerName ?? config["_class_name"])
+    written = { ...config, _class_name: scheduler._class_name }
     warnings.push(...unknownKeys(schedulerFile, scheduler))
   } else if (schedulerName !== undefined)
     throw new RangeError(
@@ -154,7 +158,15 @@ export async function readDiffusers(
     vae = made.network
     vaeConfig = config
   }
-  return { pipeline: index === null ? null : (pipeline as string), unet, vae, vaeConfig, scheduler, warnings }
+  return {
+    pipeline: index === null ? null : (pipeline as string),
+    unet,
+    vae,
+    vaeConfig,
+    scheduler,
+    schedulerFile: written,
+    warnings,
+  }
 }
 
 async function required(files: ModelFiles, name: string): Promise<Found> {
