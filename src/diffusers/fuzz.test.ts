@@ -6,7 +6,7 @@ import { memoryFiles } from "./files.ts"
 import { readDiffusers } from "./read.ts"
 
 /** How many damaged folders; test/slow/diffusers.mjs asks for 10,000. */
-const count = Number(process.env["FUZZ_COUNT"] ?? 400)
+const count = Number(process.env["FUZZ_COUNT"] ?? 1000)
 const first = Number(process.env["FUZZ_FROM"] ?? 0)
 /** One folder's time: building networks of a few ten thousand numbers takes milliseconds. */
 const limitMs = 2000

@@ -11,6 +11,7 @@ import { schedulerConfig } from "./describe.ts"
 import { memoryFiles } from "./files.ts"
 import { readDiffusers } from "./read.ts"
 import { type DiffusersSampleOptions, sampleDiffusers } from "./sample.ts"
+import { schedulerClasses } from "./scheduler-config.ts"
 import { diffusersFiles } from "./write.ts"
 
 const fixtures = fileURLToPath(new URL("fixtures/", import.meta.url))
@@ -36,6 +37,15 @@ test.each(pipelines)("a whole %s pipeline gives diffusers' images from torch's s
     const apart = images.data.reduce((m, v, i) => Math.max(m, Math.abs(v - Number(expected.data[i]))), 0)
     expect(apart, `${name}${kind}`).toBeLessThan(2e-4)
   }
+})
+
+const schedulers = schedulerClasses.filter((name) => !name.startsWith("EDM"))
+
+test.each(schedulers)("%s made of the folder's configuration gives what it gives in diffusers", async (scheduler) => {
+  const { x } = await last(sampleDiffusers(nested, { count: 2, steps: 8, seed: 11, scheduler }))
+  const expected = oracle.get(`scheduler.${scheduler}`)!.data as Float32Array
+  const scale = expected.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
+  expect(x.data.reduce((m, v, i) => Math.max(m, Math.abs(v - expected[i])), 0) / scale).toBeLessThan(1e-3)
 })
 
 test("with an autoencoder the last step's images are decoded, whatever the batch", async () => {

@@ -28,6 +28,14 @@ const betas = {
   prediction_type: words(predictions).default("epsilon"),
   steps_offset: z.number().int().min(0).max(1_000_000).default(0),
 }
+const variances = [
+  "fixed_small",
+  "fixed_small_log",
+  "fixed_large",
+  "fixed_large_log",
+  "learned",
+  "learned_range",
+] as const
 const leading = { ...betas, timestep_spacing: spacing.default("leading") }
 const linspace = { ...betas, timestep_spacing: spacing.default("linspace") }
 const zeroSnr = { rescale_betas_zero_snr: flag(false) }
@@ -75,7 +83,8 @@ const dpm = {
       z.literal("-Infinity").transform(() => Number.NEGATIVE_INFINITY),
     ])
     .default(Number.NEGATIVE_INFINITY),
-  variance_type: words(["learned", "learned_range"]).nullable().default(null),
+  // The fixed ones come from DDPM's configurations and mean nothing.
+  variance_type: words(variances).nullable().default(null),
 }
 const edm = {
   sigma_min: real(0.002, 0),
@@ -95,14 +104,7 @@ const classes = {
     ...thresholds,
     ...zeroSnr,
     beta_schedule: words([...curves, "laplace", "sigmoid"]).default("linear"),
-    variance_type: words([
-      "fixed_small",
-      "fixed_small_log",
-      "fixed_large",
-      "fixed_large_log",
-      "learned",
-      "learned_range",
-    ]).default("fixed_small"),
+    variance_type: words(variances).default("fixed_small"),
   },
   DDIMScheduler: { ...leading, ...clipping, ...thresholds, ...zeroSnr, set_alpha_to_one: flag(true) },
   PNDMScheduler: { ...leading, skip_prk_steps: flag(false), set_alpha_to_one: flag(false) },
