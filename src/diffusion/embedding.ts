@@ -18,7 +18,9 @@ export interface TimestepOptions {
  */
 export function timestepEmbedding(t: Tensor, width: number, { flip = true, shift = 0 }: TimestepOptions = {}): Tensor {
   const half = Math.floor(width / 2)
-  const frequencies = Float64Array.from({ length: half }, (_, i) => Math.exp((-Math.log(10000) * i) / (half - shift)))
+  // In float32 step by step, as diffusers: at t = 1000 the angles of exact frequencies would differ in the fifth digit.
+  const [f, log] = [Math.fround, Math.fround(-Math.log(10000))]
+  const frequencies = Float64Array.from({ length: half }, (_, i) => Math.exp(f(f(log * i) / f(half - shift))))
   const angles = t
     .cast("float32")
     .reshape([t.shape[0], 1])

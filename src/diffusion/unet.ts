@@ -6,7 +6,10 @@ import type { Tensor } from "../engine/tensor.ts"
 import { Conv2d } from "../nn/conv.ts"
 import { Embedding } from "../nn/linear.ts"
 import { GroupNorm } from "../nn/norm.ts"
-import { AttentionBlock, type BlockOptions, Downsampler, ResnetBlock, TimeEmbedding, Upsampler } from "./blocks.ts"
+import { Downsampler, Upsampler } from "../nn/resample.ts"
+import { ResnetBlock } from "../nn/resnet.ts"
+import { AttentionBlock } from "../nn/self-attention.ts"
+import { TimeEmbedding } from "../nn/time-embedding.ts"
 import { timestepEmbedding } from "./embedding.ts"
 
 /** Options of {@link UNet}. An empty object is a small network for 28x28 gray images. */
@@ -81,17 +84,17 @@ export class UNet {
         )
       }
     }
-    const options: BlockOptions = { groups, eps: 1e-5, dropout }
+    const options = { groups, eps: 1e-5, dropout }
     const widths = multipliers.map((m) => width * m)
     const embedding = 4 * width
     const resnet = (from: number, to: number): ResnetBlock => new ResnetBlock(from, to, embedding, options)
+    const attentionOf = (width: number): AttentionBlock => {
+      const size = Math.min(headSize, width)
+      if (width % size !== 0) throw new UsageError(`attention: ${width} channels do not divide into heads of ${size}`)
+      return new AttentionBlock(width, size, options)
+    }
     const attend = (level: number, count: number): AttentionBlock[] =>
-      attention.includes(level)
-        ? Array.from(
-            { length: count },
-            () => new AttentionBlock(widths[level], Math.min(headSize, widths[level]), options),
-          )
-        : []
+      attention.includes(level) ? Array.from({ length: count }, () => attentionOf(widths[level])) : []
 
     this.shape = [channels, ...sizes]
     this.width = width
@@ -107,7 +110,7 @@ export class UNet {
     }))
     this.midBlock = {
       resnets: [resnet(widths[last], widths[last]), resnet(widths[last], widths[last])],
-      attentions: [new AttentionBlock(widths[last], Math.min(headSize, widths[last]), options)],
+      attentions: [attentionOf(widths[last])],
     }
     this.upBlocks = [...widths].reverse().map((to, k) => {
       const i = last - k

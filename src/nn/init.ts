@@ -1,5 +1,5 @@
 /** Initial values of parameters, PyTorch's by default, from one generator that a seed fixes. */
-import { array, type NdArray, sizeOf } from "../engine/array.ts"
+import { array, type NdArray, sizeOf, zeros } from "../engine/array.ts"
 import { Generator } from "../engine/random.ts"
 
 let source = new Generator(0)
@@ -19,8 +19,36 @@ export function seeded<R>(seed: number, build: () => R): R {
   }
 }
 
+/** How many values may still be made without being drawn; `undefined` where values are drawn. */
+let room: number | undefined
+
+/**
+ * Builds modules whose random values are zero, for those that are given others at once: nothing is drawn, and no more
+ * than `limit` values are made room for.
+ *
+ * @throws RangeError when the modules need more.
+ */
+export function unfilled<R>(limit: number, build: () => R): R {
+  const outer = room
+  room = limit
+  try {
+    return build()
+  } finally {
+    room = outer
+  }
+}
+
+function unfilledOf(shape: readonly number[]): NdArray<"float32"> | undefined {
+  if (room === undefined) return undefined
+  room -= sizeOf(shape)
+  if (!(room >= 0)) throw new RangeError("unfilled: the modules need more values than there are")
+  return zeros(shape)
+}
+
 /** Uniform values on [-bound, bound). */
 export function uniform(shape: readonly number[], bound: number): NdArray<"float32"> {
+  const empty = unfilledOf(shape)
+  if (empty !== undefined) return empty
   return array(
     "float32",
     shape,
@@ -30,6 +58,8 @@ export function uniform(shape: readonly number[], bound: number): NdArray<"float
 
 /** Normal values of mean 0. */
 export function normal(shape: readonly number[], std: number): NdArray<"float32"> {
+  const empty = unfilledOf(shape)
+  if (empty !== undefined) return empty
   return array(
     "float32",
     shape,
