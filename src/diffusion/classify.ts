@@ -152,9 +152,9 @@ export async function* classify(
       weight === "uniform"
         ? evenly(process)
         : await telling(process, Math.min(count, 8), (at, samples) =>
-            evaluated(
-              at.flatMap((t) => Array.from({ length: samples }, (_, i) => drawn(i, all, t, -t)).flat()),
-            ).then((found) => ({ found, classes })),
+            evaluated(at.flatMap((t) => Array.from({ length: samples }, (_, i) => drawn(i, all, t, -t)).flat())).then(
+              (found) => ({ found, classes }),
+            ),
           )
     const labels = new Int32Array(count)
     const chances = new Float64Array(count * classes)
@@ -170,8 +170,7 @@ export async function* classify(
         if (open.length === 0) break
         const plans = open.map((race) => {
           const times = timing.draw(draws, new Generator(fold(key, race.sample, 0, round)))
-          for (const [d, t] of times.entries())
-            jobs.push(...drawn(race.sample, race.left, t, 1 + round * draws + d))
+          for (const [d, t] of times.entries()) jobs.push(...drawn(race.sample, race.left, t, 1 + round * draws + d))
           return times
         })
         const found = await evaluated(jobs)

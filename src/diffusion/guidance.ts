@@ -38,10 +38,7 @@ export interface GuidanceOptions {
  * @example ddim(guided(model, { none: 10, scale: 2 }), { labels: Int32Array.of(7), count: 1 })
  * @throws RangeError for options that make no sense.
  */
-export function guided(
-  model: Denoiser,
-  { none, scale = 2, rescale = 0, interval = null }: GuidanceOptions,
-): Denoiser {
+export function guided(model: Denoiser, { none, scale = 2, rescale = 0, interval = null }: GuidanceOptions): Denoiser {
   if (!Number.isFinite(scale)) throw new RangeError(`guided: got scale ${scale}, expected a number`)
   if (!(Number.isInteger(none) && none >= 0))
     throw new RangeError(`guided: got none ${none}, expected the label of no class, a whole number from 0`)
@@ -63,7 +60,13 @@ export function guided(
     const [c, range] = isWide ? conditional.split(2, 1) : [conditional, undefined]
     const u = isWide ? unconditional.split(2, 1)[0] : unconditional
     let output = u.add(c.sub(u).mul(scale))
-    if (rescale > 0) output = output.mul(deviation(c).div(deviation(output)).mul(rescale).add(1 - rescale))
+    if (rescale > 0)
+      output = output.mul(
+        deviation(c)
+          .div(deviation(output))
+          .mul(rescale)
+          .add(1 - rescale),
+      )
     if (interval !== null) output = where(isWithin(model, told, interval, x.rank), output, c)
     return range === undefined ? output : concat([output, range], 1)
   }

@@ -81,7 +81,9 @@ export function slerp(a: NdArray<"float32">, b: NdArray<"float32">, weight: numb
     const theta = Math.acos(Math.min(1, Math.max(-1, ab / lengths)))
     const sine = Math.sin(theta)
     const isFlat = sine < 1e-6
-    const [p, q] = isFlat ? [1 - weight, weight] : [Math.sin((1 - weight) * theta) / sine, Math.sin(weight * theta) / sine]
+    const [p, q] = isFlat
+      ? [1 - weight, weight]
+      : [Math.sin((1 - weight) * theta) / sine, Math.sin(weight * theta) / sine]
     for (let i = r * size; i < (r + 1) * size; i++) out[i] = p * a.data[i] + q * b.data[i]
   }
   return array("float32", a.shape, out)

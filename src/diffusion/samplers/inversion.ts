@@ -32,11 +32,15 @@ export function inversionPlan(
   const asks = moves.flatMap(({ from, to }, k): Ask[] => {
     const ratio = from.signal / to.signal
     const rest = from.sigma - ratio * to.sigma
+    const isNoisy = from.signal * to.signal < from.sigma * to.sigma
+    const stretch = from.sigma / to.sigma
     return Array.from({ length: iterations }, (_, i): Ask => {
       // At the start no noise is known: the sample is scaled alone.
       const input = i > 0 ? guess : mix([ratio, x], [k === 0 ? 0 : rest, before])
       const eps = impliedNoise(own, input, from.signal, from.sigma)
-      const found = mix([ratio, x], [rest, eps])
+      const found = isNoisy
+        ? mix([stretch, x], [from.signal - stretch * to.signal, own.x0])
+        : mix([ratio, x], [rest, eps])
       const isLast = i === iterations - 1
       return {
         ...question(target, grid, from, input),
@@ -51,7 +55,8 @@ export function inversionPlan(
 /**
  * The noise from which DDIM (without fresh noise, by the same steps) makes given samples `[count, ...shape]`: from s up to
  * t, the solution of x_t = a x_s + (sigma_t - a sigma_s) eps(x_t, t) with a = signal_t / signal_s, by `iterations` of it
- * from the last step's eps. Its result, divided by the standard deviation of the process at T, is near standard normal and
+ * from the last step's eps; where there is more noise than signal, of the same equation in x0, since there it is x0 that
+ * hardly depends on x_t. Its result, divided by what DDIM multiplies its first noise by, is near standard normal and
  * serves as {@link noiseOf} for any sampler. Nothing is clipped unless asked for.
  * Source: Song et al. 2021 (DDIM), section 4.3; Pan et al. 2023, equation 9, for the iteration.
  */
@@ -65,8 +70,9 @@ export async function invert(
     throw new RangeError(`invert: got samples [${x.shape.join(", ")}], expected [count, ${model.shape.join(", ")}]`)
   const plan = inversionPlan(model, options)
   const { x: found } = await last(runPlan(model, plan, { ...options, clip, count, noise: noiseOf(x) }))
-  const { process } = model
-  const size = Math.hypot(process.signal(process.steps), process.sigma(process.steps))
+  // The path may begin below T.
+  const { signal, sigma } = plan.noised(plan.asks[plan.asks.length - 1].reached!)
+  const size = Math.hypot(signal, sigma)
   return array(
     "float32",
     x.shape,

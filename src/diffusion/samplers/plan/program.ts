@@ -30,13 +30,7 @@ export interface Condition {
 
 /** Asks the network for rows of samples. */
 export interface Program {
-  ask(
-    ask: Ask,
-    kept: Float32Array,
-    z: Float32Array,
-    rows: number,
-    condition: Condition,
-  ): Promise<Answered>
+  ask(ask: Ask, kept: Float32Array, z: Float32Array, rows: number, condition: Condition): Promise<Answered>
   dispose(): Promise<void>
 }
 
