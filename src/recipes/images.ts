@@ -11,7 +11,7 @@ import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
-import { diffusionOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
+import { diffusionOptions, labelOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
@@ -20,6 +20,7 @@ interface ImageRecipe {
   readonly name: string
   readonly doc: string
   readonly shape: readonly [channels: number, height: number, width: number]
+  readonly classes: number
   readonly defaults: {
     readonly steps: number
     readonly batch: number
@@ -37,7 +38,7 @@ interface ImageRecipe {
 }
 
 function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
-  const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
+  const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...labelOptions, ...unetOptions }
   return z.strictObject({
     ...all,
     steps: all.steps.default(defaults.steps),
@@ -50,7 +51,13 @@ function schemaOf({ defaults }: ImageRecipe): z.ZodObject {
   })
 }
 
-const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
+const shapeOfOptions = {
+  ...trainingOptions,
+  ...diffusionOptions,
+  ...objectiveOptions,
+  ...labelOptions,
+  ...unetOptions,
+}
 type Options = z.output<z.ZodObject<typeof shapeOfOptions>>
 
 function imageRecipe(spec: ImageRecipe): Recipe {
@@ -62,7 +69,8 @@ function imageRecipe(spec: ImageRecipe): Recipe {
   }
 }
 
-function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
+function build({ name, shape, data, classes: all }: ImageRecipe, o: Options): Experiment {
+  const classes = o.labels ? all : 0
   const [channels, height, width] = shape
   const { patch, multipliers, layers, groups, dropout } = o
   const network = seeded(
@@ -77,10 +85,12 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
         layers,
         groups,
         dropout,
+        // The last class is none.
+        classes: classes > 0 ? classes + 1 : null,
         outputs: o.variance === "learned" ? 2 : 1,
       }),
   )
-  const { model, objective, variables } = built(network, o)
+  const { model, objective, variables } = built(network, o, { classes, labelDropout: o.labelDropout })
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
     variables,
@@ -93,15 +103,15 @@ function build({ name, shape, data }: ImageRecipe, o: Options): Experiment {
     data: () => data({ ...o, split: "train" }),
     heldOut: (dataDir) => data({ ...o, split: "test", ...(dataDir !== undefined && { dataDir }) }),
     defaultSteps: (sampler) => defaultSteps(model, sampler),
-    sample: (request) => sampled(model, request),
-    ...judged(model),
+    sample: (request) => sampled(model, request, classes),
+    ...judged(model, classes),
     previewCount: 64,
     picture: (x) => {
       const columns = Math.ceil(Math.sqrt(x.shape[0]))
       return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
     },
     get exported() {
-      return exportedDenoiser(model, name)
+      return exportedDenoiser(model, name, classes)
     },
   }
 }
@@ -111,6 +121,7 @@ export const glyphs: Recipe = imageRecipe({
   name: "glyphs",
   doc: "digits drawn by a program: needs no files, takes a few minutes",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
   // Another seed draws other digits of the same kind.
   data: ({ seed, split }) => Promise.resolve(glyphData({ seed: split === "train" ? seed : seed + 1 })),
@@ -121,6 +132,7 @@ export const mnist: Recipe = imageRecipe({
   name: "mnist",
   doc: "MNIST: 60,000 handwritten digits, 28x28",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir, split }) => mnistData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
 })
@@ -130,6 +142,7 @@ export const fashion: Recipe = imageRecipe({
   name: "fashion",
   doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir, split }) => fashionData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
 })
