@@ -47,6 +47,13 @@ export const sampleOptions = z.strictObject({
     .optional()
     .describe("samples to begin with, partway: a PNG of one image, or .npy as this command writes it"),
   strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
+  arc: z
+    .number()
+    .int()
+    .min(2)
+    .max(10_000)
+    .optional()
+    .describe("draw rows of this many, each along an arc between two draws of noise; for samplers that add none"),
   known: z.string().optional().describe("samples with a hole to fill, a file as above; the sampler repaint suits it"),
   mask: z
     .string()
@@ -70,7 +77,7 @@ export const sampleOptions = z.strictObject({
 
 /** What a request gets from the flags of labels and files. */
 async function asked(
-  { count, label, guidance, rescale, interval, from, strength, known, mask }: z.output<typeof sampleOptions>,
+  { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
   shape: readonly number[],
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
   if ((known === undefined) !== (mask === undefined))
@@ -87,6 +94,7 @@ async function asked(
     ...(rescale !== undefined && { rescale }),
     ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
     ...(start !== undefined && { start }),
+    ...(arc !== undefined && { arc }),
     ...(given !== undefined && { given, inpaint: true }),
   }
 }

@@ -5,7 +5,7 @@ import { fromNumbers, type NdArray } from "../engine/array.ts"
 import { Generator } from "../engine/random.ts"
 import { configure } from "../engine/runtime.ts"
 import { type Denoiser, denoiser } from "./denoiser.ts"
-import { partway, slerp } from "./interpolation.ts"
+import { arcs, partway, slerp } from "./interpolation.ts"
 import { gaussian, type Process } from "./process.ts"
 import { ve } from "./process-sde.ts"
 import { ddpm } from "./samplers/ancestral.ts"
@@ -141,6 +141,18 @@ test("the arc between two noises keeps their length, begins at one and ends at t
   expect(right.data[0]).toBeCloseTo(Math.cos(Math.PI / 6), 6)
   expect(right.data[1]).toBeCloseTo(Math.sin(Math.PI / 6), 6)
   expect([...slerp(a, a, 0.3).data]).toEqual([...a.data].map((v) => expect.closeTo(v, 6)))
+})
+
+test("rows of arcs have noise of their own at the ends, and samples between them change little by little", async () => {
+  const noise = arcs([4], { length: 5, seed: 3 })
+  const [first, next, end] = [0, 5, 4].map((i) => [...noise(i, 0)])
+  expect(first).not.toEqual(next)
+  const middle = slerp(fromNumbers("float32", [4], first), fromNumbers("float32", [4], end), 0.5)
+  for (const [i, v] of noise(2, 0).entries()) expect(v).toBeCloseTo(middle.data[i], 6)
+  const { x } = await last(ddim(known(three), { count: 40, steps: 50, noise: arcs([1], { length: 40, seed: 1 }) }))
+  const ends = Math.abs(x.data[39] - x.data[0])
+  for (let i = 1; i < 40; i++) expect(Math.abs(x.data[i] - x.data[i - 1])).toBeLessThan(0.5 * Math.max(1, ends))
+  expect(() => arcs([1], { length: 1 })).toThrow("arcs: got rows of 1, expected a whole number from 2")
 })
 
 test("what makes no sense is refused", async () => {

@@ -55,6 +55,30 @@ export function partway(
 }
 
 /**
+ * The first noise of samples that come in rows of `length`: at the ends of each row noise of its own, and between them
+ * points of the arc from one to the other ({@link slerp}). For samplers that draw no other noise.
+ *
+ * @example ddim(model, { count: 24, noise: arcs(model.shape, { length: 8 }) }) // three rows
+ * @throws RangeError when a row has fewer than two.
+ */
+export function arcs(
+  shape: readonly number[],
+  { length, seed = 0 }: { readonly length: number; readonly seed?: number },
+): (sample: number, question: number) => Float32Array {
+  if (!(Number.isInteger(length) && length >= 2))
+    throw new RangeError(`arcs: got rows of ${length}, expected a whole number from 2`)
+  const key = keyOf(seed)
+  const end = (k: number): NdArray<"float32"> =>
+    array("float32", [sizeOf(shape)], fillNormal(new Float32Array(sizeOf(shape)), fold(key, k, 0)))
+  return (sample, question) => {
+    if (question !== 0)
+      throw new RangeError("arcs: the sampler draws fresh noise (use ddim, a solver or the probability flow)")
+    const row = Math.floor(sample / length)
+    return slerp(end(2 * row), end(2 * row + 1), (sample % length) / (length - 1)).data
+  }
+}
+
+/**
  * The arc from a to b (numbers of one sample, or of rows that are each taken by themselves, `[count, ...]`), at `weight` 0
  * a and at 1 b: sin((1 - w) theta) / sin theta a + sin(w theta) / sin theta b, with theta the angle between the two. Noise
  * keeps its length on it, which the straight line shortens. Where the two are nearly parallel it is the straight line.

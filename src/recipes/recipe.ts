@@ -33,6 +33,8 @@ export interface Guided {
   readonly interval?: readonly [from: number, to: number]
   /** Samples `[count, ...shape]` to begin with, and how much of them is made anew. */
   readonly start?: { readonly x: NdArray<"float32">; readonly strength: number }
+  /** Samples come in rows of this many along arcs of noise, as `arcs` makes them. */
+  readonly arc?: number
   /** Known samples and where they are known, from `masked`, in `given`. */
   readonly inpaint?: boolean
 }

@@ -3,7 +3,7 @@ import { z } from "zod"
 import { type Denoiser, preserving } from "../diffusion/denoiser.ts"
 import { guided } from "../diffusion/guidance.ts"
 import { inpainted } from "../diffusion/inpainting.ts"
-import { partway } from "../diffusion/interpolation.ts"
+import { arcs, partway } from "../diffusion/interpolation.ts"
 import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../diffusion/samplers/all.ts"
 import { algorithms } from "../diffusion/samplers/plan/exponential.ts"
 import { stepsOf } from "../diffusion/samplers/plan/plan.ts"
@@ -165,7 +165,7 @@ export function defaultSteps(model: Denoiser, sampler: SamplerName): number {
  */
 export function sampled(
   own: Denoiser,
-  { sampler, guidance, rescale, interval, start, inpaint, labels, ...request }: SampleRequest,
+  { sampler, guidance, rescale, interval, start, arc, inpaint, labels, ...request }: SampleRequest,
   classes = 0,
 ): AsyncGenerator<SampleStep> {
   const draw = samplers[sampler] as Sampler
@@ -185,7 +185,13 @@ export function sampled(
     })
   if (inpaint) model = inpainted(model)
   const told = labels ?? (classes > 0 ? new Int32Array(request.count).fill(classes) : undefined)
-  const options = { ...request, ...(told !== undefined && { labels: told }) }
+  if (arc !== undefined && start !== undefined)
+    throw new RangeError("arc: got it with samples to begin with, expected one of them")
+  const options = {
+    ...request,
+    ...(told !== undefined && { labels: told }),
+    ...(arc !== undefined && { noise: arcs(model.shape, { length: arc, seed: request.seed }) }),
+  }
   if (start === undefined) return draw(model, options)
   const rest = partway(model, start.x, { strength: start.strength, seed: request.seed })
   const { steps = defaultSteps(rest.model, sampler) } = options as { steps?: number }

@@ -324,6 +324,8 @@ describe("a run trained with labels", () => {
     expect((await tweedie(...base, "--sampler", "repaint", "--steps", "3", "--repeats", "2", "--jump", "2")).code).toBe(
       0,
     )
+    expect((await tweedie(...base.with(3, "6"), "--steps", "3", "--arc", "3")).code).toBe(0)
+    expect(readNpy(bytes(at("filled.npy"))).shape).toEqual([6, 1, 28, 28])
     expect((await tweedie(...base, "--from", "two.npy", "--strength", "0.1")).code).toBe(0)
     const near = [...readNpy(bytes(at("filled.npy"))).data].map(Number)
     expect(near).not.toEqual(before)
