@@ -25,6 +25,9 @@ export const classifyOptions = z.strictObject({
     .enum(["bound", "uniform"])
     .default("bound")
     .describe("weights of errors: those of the bound, which make chances, or none, which can only rank"),
+  from: whole(1, 100_000)
+    .optional()
+    .describe("first time whose term counts; 1 is the whole bound (default: where sigma is half the signal)"),
   batch: whole(1, 65_536).optional().describe("evaluations made at once"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes times and noise"),
   dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
@@ -69,8 +72,16 @@ export async function classifyRun(
   const began = performance.now()
   let found: ClassifyStep | undefined
   try {
-    const { draws, rounds, margin, weight, batch, seed } = o
-    const options = { draws, rounds, margin, weight, seed, ...(batch !== undefined && { batch }) }
+    const { draws, rounds, margin, weight, from, batch, seed } = o
+    const options = {
+      draws,
+      rounds,
+      margin,
+      weight,
+      seed,
+      ...(from !== undefined && { from }),
+      ...(batch !== undefined && { batch }),
+    }
     for await (const at of experiment.classify(x, { ...options, signal: stop.signal })) {
       found = at
       const { done, count, evaluations } = at

@@ -49,6 +49,15 @@ test("times and noise shared by the classes lower the variance of the estimate [
   expect(await odds(true)).toBeLessThan(0.5 * (await odds(false)))
 })
 
+test("from a later time on it tells the classes of noisy samples, as Bayes' rule does on average", async () => {
+  const process = gaussian(linear(1000))
+  const [signal, sigma] = [process.signal(300), process.sigma(300)]
+  const p = await second(model(two, process), { draws: 20_000, rounds: 1, from: 301 })
+  const expected = (2 * 0.3 * signal ** 2) / (0.25 * signal ** 2 + sigma ** 2)
+  expect(Math.abs(Math.log(p / (1 - p)) - expected)).toBeLessThan(0.03)
+  expect(expected).toBeLessThan(2)
+})
+
 test("beforehand chances count as Bayes' rule says", async () => {
   const of = model(two, gaussian(linear(200)))
   const options = { draws: 500, rounds: 1 }
@@ -101,6 +110,7 @@ test("what makes no sense is refused", async () => {
   const run = (options: Partial<ClassifyOptions>, x = at(0)): Promise<ClassifyStep> =>
     last(classify(of, x, { classes: 2, ...options }))
   await expect(run({ classes: 0 })).rejects.toThrow("classify: got classes 0, expected a whole number from 1")
+  await expect(run({ from: 21 })).rejects.toThrow("classify: got from 21, expected a time from 1 to 20")
   await expect(run({ margin: -1 })).rejects.toThrow("classify: got margin -1")
   await expect(run({ prior: [1] })).rejects.toThrow("classify: got a prior of [1], expected 2 chances")
   await expect(run({}, fromNumbers("float32", [1, 2], [0, 0]))).rejects.toThrow("classify: got samples [1, 2]")

@@ -24,6 +24,13 @@ export interface ClassifyOptions {
    * of || eps - eps_hat ||^2 over times, which can only rank.
    */
   readonly weight?: "bound" | "uniform"
+  /**
+   * The first time whose term counts, with `bound`: from 2 on the classes of x_(from - 1) are told, of which finer detail
+   * than its noise is no evidence. The first terms are large and of detail that tells little of a class, so where a
+   * network is not near perfect its errors there outweigh all else. 1 is the whole bound, which points have unless given;
+   * images have the first time at which sigma is more than half of the signal.
+   */
+  readonly from?: number
   /** Whether all classes see the same times and noise. Without it the noise does not cancel, and many more draws are needed. */
   readonly shared?: boolean
   /** Chances of the classes beforehand, `[classes]`; the same for all unless given. */
@@ -79,6 +86,7 @@ export async function* classify(
     rounds = 8,
     margin = 5,
     weight = "bound",
+    from: first,
     shared = true,
     prior,
     bins = own.shape.length === 3 ? 256 : null,
@@ -97,6 +105,9 @@ export async function* classify(
   if (!(margin >= 0)) throw new RangeError(`classify: got margin ${margin}, expected a number from 0`)
   const before = logPrior(prior, classes)
   const model = preserving(own)
+  const from = first ?? (model.shape.length === 3 ? firstNoisy(model.process) : 1)
+  if (!(Number.isInteger(from) && from >= 1 && from <= model.process.steps))
+    throw new RangeError(`classify: got from ${from}, expected a time from 1 to ${model.process.steps}`)
   const { process } = model
   const size = sizeOf(model.shape)
   const key = fold(keyOf(seed), classifyStream)
@@ -151,7 +162,7 @@ export async function* classify(
     const timing =
       weight === "uniform"
         ? evenly(process)
-        : await telling(process, Math.min(count, 8), (at, samples) =>
+        : await telling({ from, to: process.steps }, Math.min(count, 8), (at, samples) =>
             evaluated(at.flatMap((t) => Array.from({ length: samples }, (_, i) => drawn(i, all, t, -t)).flat())).then(
               (found) => ({ found, classes }),
             ),
@@ -213,6 +224,12 @@ function logPrior(prior: ArrayLike<number> | undefined, classes: number): Float6
   return Float64Array.from(prior, Math.log)
 }
 
+/** The first time at which sigma is more than half of the signal. */
+function firstNoisy(process: Process): number {
+  for (let t = 1; t < process.steps; t++) if (process.sigma(t) > 0.5 * process.signal(t)) return t
+  return process.steps
+}
+
 /** How times are drawn, and what a term of each counts: the sum over times is the mean over draws of terms so weighed. */
 interface Timing {
   draw(count: number, random: Generator): number[]
@@ -232,11 +249,13 @@ function evenly({ steps }: Process): Timing {
 
 /** Times in proportion to how much the terms of classes differ, which a look at a few samples tells; a tenth uniformly. */
 async function telling(
-  { steps: T }: Process,
+  { from, to: T }: { readonly from: number; readonly to: number },
   samples: number,
   terms: (times: readonly number[], samples: number) => Promise<{ found: Float64Array; classes: number }>,
 ): Promise<Timing> {
-  const at = [...new Set(Array.from({ length: 25 }, (_, k) => Math.round(T ** (k / 24))))].filter((t) => t <= T)
+  const at = [...new Set(Array.from({ length: 25 }, (_, k) => Math.round(from * (T / from) ** (k / 24))))].filter(
+    (t) => t <= T,
+  )
   const { found, classes } = await terms(at, samples)
   const sizes = at.map((_, k) => {
     let sum = 0
@@ -249,15 +268,15 @@ async function telling(
   })
   const q = new Float64Array(T + 1)
   let k = 0
-  for (let t = 1; t <= T; t++) {
+  for (let t = from; t <= T; t++) {
     while (k < at.length - 2 && at[k + 1] < t) k++
     const share = at.length === 1 ? 0 : (Math.log(t) - Math.log(at[k])) / (Math.log(at[k + 1]) - Math.log(at[k]))
     q[t] = Math.exp(at.length === 1 ? sizes[0] : sizes[k] + share * (sizes[k + 1] - sizes[k]))
   }
   const total = q.reduce((a, b) => a + b, 0)
   const upTo = new Float64Array(T + 1)
-  for (let t = 1; t <= T; t++) {
-    q[t] = (0.9 * q[t]) / total + 0.1 / T
+  for (let t = from; t <= T; t++) {
+    q[t] = (0.9 * q[t]) / total + 0.1 / (T - from + 1)
     upTo[t] = upTo[t - 1] + q[t]
   }
   return {
@@ -265,7 +284,7 @@ async function telling(
       const shift = random.uniform()
       return Array.from({ length: count }, (_, d) => {
         const u = ((d + shift) / count) * upTo[T]
-        let [low, high] = [1, T]
+        let [low, high] = [from, T]
         while (low < high) {
           const middle = (low + high) >> 1
           if (upTo[middle] > u) high = middle
