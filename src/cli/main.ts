@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander"
 import { UsageError } from "../engine/shape.ts"
 import { recipes } from "../recipes/index.ts"
+import { classifyOptions, classifyRun } from "./classify.ts"
 import { doctor } from "./doctor.ts"
 import { evalOptions, evaluateRun } from "./eval.ts"
 import { type ExportFlags, exportRun } from "./export.ts"
@@ -50,6 +51,14 @@ async function program(args: readonly string[]): Promise<Command> {
   )
   addFlags(main.command("eval <run>").description("measure a run's model on data it has not seen"), evalOptions).action(
     verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)),
+  )
+  addFlags(
+    main
+      .command("classify <run> [images]")
+      .description("tell the class of images by a run that was trained with labels"),
+    classifyOptions,
+  ).action(
+    verb((run: string, images: string | undefined, flags: Record<string, unknown>) => classifyRun(run, images, flags)),
   )
   main
     .command("export <run>")

@@ -1,13 +1,17 @@
 /** `tweedie sample`: samples of a run, as a picture or as numbers. */
 import { join } from "node:path"
 import { z } from "zod"
-import { type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
+import { masked } from "../diffusion/inpainting.ts"
+import { type SamplerOptions, type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
+import { array, type NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
+import type { Guided } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { labelsOf, readArray, readSamples } from "./labels.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
 import { expectFolder, loadRun } from "./runs.ts"
@@ -16,6 +20,46 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
   count: z.number().int().min(1).max(1_000_000).default(64).describe("how many samples"),
+  label: z
+    .array(z.number().int().min(0).max(1_000_000))
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe("class to draw, or a list of them in turn; for runs trained with labels"),
+  guidance: z
+    .number()
+    .min(-100)
+    .max(100)
+    .optional()
+    .describe("scale of classifier-free guidance: 0 leaves the label out, 1 follows it as the data do (default 1)"),
+  rescale: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("share of the standard deviation given back, where guidance makes too much contrast (default 0)"),
+  interval: z
+    .array(z.number().min(0).max(1_000_000))
+    .length(2)
+    .optional()
+    .describe("the times from which to which guidance acts (default: all)"),
+  from: z
+    .string()
+    .optional()
+    .describe("samples to begin with, partway: a PNG of one image, or .npy as this command writes it"),
+  strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
+  arc: z
+    .number()
+    .int()
+    .min(2)
+    .max(10_000)
+    .optional()
+    .describe("draw rows of this many, each along an arc between two draws of noise; for samplers that add none"),
+  known: z.string().optional().describe("samples with a hole to fill, a file as above; the sampler repaint suits it"),
+  mask: z
+    .string()
+    .optional()
+    .describe("where those are known: a PNG or .npy of 1 (white) there and 0 (black) in the hole"),
   ...samplingOptions,
   seed: z
     .number()
@@ -40,6 +84,39 @@ export const sampleOptions = z.strictObject({
 /** Most numbers that are drawn at a time: a gigabyte of them. */
 const maxValues = 2 ** 28
 
+/** What a request gets from the flags of labels and files. */
+async function asked(
+  { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
+  shape: readonly number[],
+): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
+  if ((known === undefined) !== (mask === undefined))
+    throw new MisuseError("--known and --mask: got one of them, expected both")
+  const start =
+    from === undefined ? undefined : { x: repeated(await readSamples("--from", from, shape), count), strength }
+  const given =
+    known === undefined || mask === undefined
+      ? undefined
+      : masked(repeated(await readSamples("--known", known, shape), count), await readArray("--mask", mask))
+  return {
+    ...(label !== undefined && { labels: labelsOf(label, count) }),
+    ...(guidance !== undefined && { guidance }),
+    ...(rescale !== undefined && { rescale }),
+    ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
+    ...(start !== undefined && { start }),
+    ...(arc !== undefined && { arc }),
+    ...(given !== undefined && { given, inpaint: true }),
+  }
+}
+
+/** The first `count` samples, in turn where there are fewer. */
+function repeated(x: NdArray<"float32">, count: number): NdArray<"float32"> {
+  const [rows, ...shape] = x.shape
+  const size = x.data.length / rows
+  const data = new Float32Array(count * size)
+  for (let i = 0; i < count; i++) data.set(x.data.subarray((i % rows) * size, ((i % rows) + 1) * size), i * size)
+  return array("float32", [count, ...shape], data)
+}
+
 /** Runs the verb. */
 export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(sampleOptions, flags)
@@ -47,7 +124,6 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   const voice = new Voice(o.json)
   const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
   const { count, seed } = o
-  const request = { ...samplerOptions(o), count, seed }
   const file = o.out ?? join(folder, `samples.${o.format}`)
   await expectFolder("--out", file)
   const [{ shape }] = experiment.exported.inputs
@@ -56,6 +132,7 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
     throw new MisuseError(
       `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
     )
+  const request = { ...samplerOptions(o), ...(await asked(o, experiment.shape)), count, seed }
   let final: SampleStep | undefined
   const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
   for await (const step of experiment.sample(request)) {

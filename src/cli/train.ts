@@ -276,8 +276,11 @@ async function preview(
   file: string,
   { most = 50, replace }: { readonly most?: number } & Pick<SampleRequest, "replace">,
 ): Promise<Raster> {
+  const { previewCount: count, classes } = experiment
   const samples = experiment.sample({
-    count: experiment.previewCount,
+    count,
+    // Some of every class, in order.
+    ...(classes > 0 && { labels: Int32Array.from({ length: count }, (_, i) => Math.floor((i * classes) / count)) }),
     sampler: "ddim",
     seed: options.seed,
     // A process may have fewer times than that.

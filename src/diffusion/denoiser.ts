@@ -21,7 +21,11 @@ export type Variance = "small" | "large" | "learned"
 export interface Network {
   /** Shape of one sample. */
   readonly shape: readonly number[]
-  forward(x: Tensor, t: Tensor, labels?: Tensor): Tensor
+  /**
+   * `labels` are classes `[batch]`, int32; `given` is what each sample is conditioned on besides, `[batch, ...]`, of a
+   * shape that the network knows.
+   */
+  forward(x: Tensor, t: Tensor, labels?: Tensor, given?: Tensor): Tensor
 }
 
 /** Options of {@link denoiser}. */
@@ -124,18 +128,18 @@ export class Denoiser<N extends Network = Network> {
   }
 
   /** The network's answer at times t (`[batch]`, int32 1 ... T, or float32 where the process is continuous), in every form. */
-  at(xt: Tensor, t: Tensor, labels?: Tensor): Prediction {
-    return this.answer(xt, this.level(t, xt.rank), labels)
+  at(xt: Tensor, t: Tensor, labels?: Tensor, given?: Tensor): Prediction {
+    return this.answer(xt, this.level(t, xt.rank), labels, given)
   }
 
   /** The network's answer at any noise level. */
-  answer(xt: Tensor, { signal, sigma, told }: Level, labels?: Tensor): Prediction {
+  answer(xt: Tensor, { signal, sigma, told }: Level, labels?: Tensor, given?: Tensor): Prediction {
     const isEdm = this.predict === "edm"
     const spread = isEdm ? this.spread(signal, sigma) : undefined
     // EDM's c_in and c_noise, for the sample and the level over signal.
     const input = spread === undefined ? xt : xt.div(spread)
     const time = isEdm ? sigma.div(signal).log().mul(0.25).reshape(told.shape) : told
-    const output = this.network.forward(input, time, labels)
+    const output = this.network.forward(input, time, labels, given)
     const { preserving } = this.process.levels
     const options = { preserving, ...(spread && { edm: { spread, sigmaData: this.sigmaData } }) }
     if (this.variance !== "learned") return new Prediction(xt, output, this.predict, signal, sigma, options)
@@ -323,10 +327,10 @@ export function preserving<N extends Network>(model: Denoiser<N>): Denoiser {
   if (isPreserving && !isLearned && predict !== "velocity" && predict !== "edm") return model
   const known: Network = {
     shape: network.shape,
-    forward: (x, told, labels) => {
+    forward: (x, told, labels, given) => {
       const level = model.level(told.add(1), x.rank)
       const radius = level.signal.square().add(level.sigma.square()).sqrt()
-      const { v, share } = model.answer(isPreserving ? x : x.mul(radius), level, labels)
+      const { v, share } = model.answer(isPreserving ? x : x.mul(radius), level, labels, given)
       return share === null ? v : concat([v, share.mul(2).sub(1)], 1)
     },
   }

@@ -1,5 +1,14 @@
 /** `tweedie/diffusion`: schedules, processes, networks, objectives, likelihoods and samplers. */
 export {
+  ImageClassifier,
+  type ImageClassifierOptions,
+  noisyClassification,
+  PointClassifier,
+  type PointClassifierOptions,
+} from "./classifier.ts"
+export { type ClassifyOptions, type ClassifyStep, classify } from "./classify.ts"
+export { Concatenated, dropLabels, given, smaller, smallerImages } from "./conditioning.ts"
+export {
   Denoiser,
   type DenoiserOptions,
   denoiser,
@@ -11,8 +20,17 @@ export {
   preserving,
   type Variance,
 } from "./denoiser.ts"
+export { type Asked, type Change, changed } from "./denoiser-changed.ts"
 export { logVariances, type ReverseOptions, type ReverseStep, reverseStep } from "./denoiser-reverse.ts"
 export { type TimestepOptions, timestepEmbedding } from "./embedding.ts"
+export {
+  classifierGuided,
+  type GuidanceOptions,
+  guided,
+  type NoisyClassifier,
+} from "./guidance.ts"
+export { inpainted, masked } from "./inpainting.ts"
+export { arcs, type Partway, type PartwayOptions, partway, slerp } from "./interpolation.ts"
 export {
   type ErrorOf,
   type Gaussian,
@@ -59,6 +77,7 @@ export { dpmSolverSingle } from "./samplers/dpm-single.ts"
 export { type EulerOptions, euler } from "./samplers/euler.ts"
 export { type EulerAncestralOptions, eulerAncestral } from "./samplers/euler-ancestral.ts"
 export { type HeunOptions, heun } from "./samplers/heun.ts"
+export { type InversionOptions, invert, noiseOf } from "./samplers/inversion.ts"
 export { type LangevinOptions, langevin } from "./samplers/langevin.ts"
 export type { Churn } from "./samplers/plan/churn.ts"
 export { type Algorithm, algorithms } from "./samplers/plan/exponential.ts"
@@ -70,6 +89,7 @@ export { type Spacing, spacings } from "./samplers/plan/spacing.ts"
 export { type PndmOptions, pndm } from "./samplers/pndm.ts"
 export { type PredictorCorrectorOptions, predictorCorrector } from "./samplers/predictor-corrector.ts"
 export { type FlowOptions, probabilityFlow } from "./samplers/probability-flow.ts"
+export { type RepaintOptions, repaint } from "./samplers/repaint.ts"
 export { last, type SamplerOptions, type SampleStep, toImages } from "./samplers/sampler.ts"
 export { type UnipcOptions, unipc } from "./samplers/unipc.ts"
 export {

@@ -39,9 +39,9 @@ export function vlb(
   { times = "uniform", bins = model.shape.length === 3 ? 256 : null }: VlbOptions = {},
 ): Objective {
   const unit = wholeTimes("vlb", model)
-  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels) => {
+  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels, given) => {
     const xt = model.process.noised(x0, randomNormal(x0.shape), t)
-    const step = reverseOf(model, model.at(xt, t, labels), xt, t, { clip: null })
+    const step = reverseOf(model, model.at(xt, t, labels, given), xt, t, { clip: null })
     return boundTerms(model.process, x0, xt, t, step, bins).mul(unit)
   })
 }
@@ -60,10 +60,10 @@ export function hybrid(
   const unit = wholeTimes("hybrid", model)
   if (model.variance !== "learned")
     throw new RangeError(`hybrid: the variance is ${model.variance}, expected learned (the bound trains it alone)`)
-  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels) => {
+  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels, given) => {
     const eps = randomNormal(x0.shape)
     const xt = model.process.noised(x0, eps, t)
-    const answer = model.at(xt, t, labels)
+    const answer = model.at(xt, t, labels, given)
     const simple = meanPerSample(answer.output.sub(model.target(x0, eps, t)).square())
     const step = reverseOf(model, answer.detached(), xt, t, { clip: null })
     const bound = boundTerms(model.process, x0, xt, t, step, bins).mul(unit)

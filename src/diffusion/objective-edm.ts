@@ -28,14 +28,14 @@ export function edmLoss(model: Denoiser<Network & Module>, { mean = -1.2, std = 
   const weight = edmWeight(model.sigmaData)
   return {
     variables: variables(model.network),
-    loss: ({ x, y }) => {
+    loss: ({ x, y, given }) => {
       const batch = x.shape[0]
       const shape = [batch, ...x.shape.slice(1).map(() => 1)]
       const ratio = randomNormal([batch]).mul(std).add(mean).exp().reshape(shape)
       const eps = randomNormal(x.shape)
       // Signal 1: what EDM's network sees depends on the ratio alone.
       const level = { signal: ratio.mul(0).add(1), sigma: ratio, told: ratio.reshape([batch]) }
-      const { output } = model.answer(x.add(eps.mul(ratio)), level, y)
+      const { output } = model.answer(x.add(eps.mul(ratio)), level, y, given)
       const error = meanPerSample(output.sub(model.targetAt(x, eps, level)).square())
       const factor = weight(ratio.square().pow(-1)).mul(model.gain(level))
       return { total: error.mul(factor.reshape([batch])).mean(), terms: {} }

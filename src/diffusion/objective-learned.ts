@@ -42,7 +42,7 @@ export function vdm(
   const [began, range] = schedule.began
   return {
     variables: learnedVariables(model.network, schedule),
-    loss: ({ x, y }) => {
+    loss: ({ x, y, given }) => {
       const [batch, ...shape] = x.shape
       const wide = (v: Tensor): Tensor => v.reshape([batch, ...shape.map(() => 1)])
       const curve = schedule.curve(uniforms(batch, times))
@@ -52,7 +52,7 @@ export function vdm(
       const [signal, sigma] = scalesOf(gamma).map(wide)
       const eps = randomNormal(x.shape)
       const level = { signal, sigma, told: gamma.sub(began).mul((steps - 1) / range) }
-      const answer = model.answer(x.mul(signal).add(eps.mul(sigma)), level, y)
+      const answer = model.answer(x.mul(signal).add(eps.mul(sigma)), level, y, given)
       const diffusion = perSample(eps.sub(answer.eps).square())
         .mul(slope)
         .mul(0.5 * unit)

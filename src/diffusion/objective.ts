@@ -20,20 +20,20 @@ export interface WeightedOptions extends SimpleOptions {
 }
 
 /** The loss of each sample, `[batch]`, at times `[batch]`. */
-export type SampleLoss = (x0: Tensor, t: Tensor, labels?: Tensor) => Tensor
+export type SampleLoss = (x0: Tensor, t: Tensor, labels?: Tensor, given?: Tensor) => Tensor
 
 /** The mean of sample losses over drawn times; what draws them and the network are saved together. */
 export function overTimes(
   network: Module,
   draw: TimeDraw,
-  lossOf: SampleLoss | ((x0: Tensor, t: Tensor, labels?: Tensor) => SampleTerms),
+  lossOf: SampleLoss | ((x0: Tensor, t: Tensor, labels?: Tensor, given?: Tensor) => SampleTerms),
 ): Objective {
   const all: ReadonlyMap<string, Variable> = new Map([...variables(network), ...draw.variables])
   return {
     variables: all,
-    loss: ({ x, y }) => {
+    loss: ({ x, y, given }) => {
       const { t, weight, learn } = draw.draw(x.shape[0])
-      const found = lossOf(x, t, y)
+      const found = lossOf(x, t, y, given)
       const { total, terms = {} } = "total" in found ? found : { total: found }
       learn?.(total)
       const mean = (each: Tensor): Tensor => (weight === undefined ? each : each.mul(weight)).mean()
@@ -76,12 +76,12 @@ export function weighted(
   model: Denoiser<Network & Module>,
   { times = "uniform", weight = null }: WeightedOptions = {},
 ): Objective {
-  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels) => {
+  return overTimes(model.network, timeDraw(model.process, times), (x0, t, labels, given) => {
     const eps = randomNormal(x0.shape)
     const level = model.level(t, x0.rank)
     const { signal, sigma } = level
     const xt = x0.mul(signal).add(eps.mul(sigma))
-    const { output } = model.answer(xt, level, labels)
+    const { output } = model.answer(xt, level, labels, given)
     const error = meanPerSample(output.sub(model.targetAt(x0, eps, level)).square())
     if (weight === null) return error
     return error.mul(weight(signal.div(sigma).square()).mul(model.gain(level)).reshape(error.shape))

@@ -78,6 +78,19 @@ export class Process {
     return made
   }
 
+  /**
+   * The same process ended at an earlier whole time: what is left to do for samples that begin there.
+   *
+   * @throws RangeError for times that are not whole or outside 1 ... T.
+   */
+  upTo(time: number): Process {
+    if (!(Number.isInteger(time) && time >= 1 && time <= this.steps))
+      throw new RangeError(`upTo: got time ${time}, expected a whole number from 1 to ${this.steps}`)
+    const own = this.#schedule
+    const kept = own === undefined ? undefined : scheduleOf(own.name, own.beta.subarray(1, time + 1))
+    return new Process({ ...this.levels, steps: time }, kept)
+  }
+
   /** How much of x0 is in x_t: sqrt(alphaBar_t) where variance is preserved. */
   signal(t: number): number {
     return this.levels.signal(this.checked(t))

@@ -14,7 +14,14 @@ import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
 import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
-import { diffusionOptions, expectFits, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
+import {
+  diffusionOptions,
+  expectFits,
+  labelOptions,
+  objectiveOptions,
+  trainingOptions,
+  unetOptions,
+} from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 
@@ -25,6 +32,8 @@ interface ImageRecipe<O> {
   readonly name: string
   readonly doc: string
   readonly shape: Shape | ((options: Options & O) => Shape)
+  /** How many there are, where that is known before the data are. */
+  readonly classes?: number
   readonly defaults: {
     readonly steps: number
     readonly batch: number
@@ -49,7 +58,7 @@ interface Source {
 }
 
 function schemaOf<O>({ defaults, own }: ImageRecipe<O>): z.ZodObject {
-  const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
+  const all = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...labelOptions, ...unetOptions }
   return z.strictObject({
     ...all,
     steps: all.steps.default(defaults.steps),
@@ -63,7 +72,13 @@ function schemaOf<O>({ defaults, own }: ImageRecipe<O>): z.ZodObject {
   })
 }
 
-const shapeOfOptions = { ...trainingOptions, ...diffusionOptions, ...objectiveOptions, ...unetOptions }
+const shapeOfOptions = {
+  ...trainingOptions,
+  ...diffusionOptions,
+  ...objectiveOptions,
+  ...labelOptions,
+  ...unetOptions,
+}
 type Options = z.output<z.ZodObject<typeof shapeOfOptions>>
 
 function imageRecipe<O = object>(spec: ImageRecipe<O>): Recipe {
@@ -77,7 +92,9 @@ function imageRecipe<O = object>(spec: ImageRecipe<O>): Recipe {
   }
 }
 
-function build<O>({ name, shape, data, augmented }: ImageRecipe<O>, o: Options & O): Experiment {
+function build<O>({ name, shape, data, augmented, classes: all }: ImageRecipe<O>, o: Options & O): Experiment {
+  if (o.labels && all === undefined) throw new RangeError(`--labels: ${name} does not know how many classes there are`)
+  const classes = o.labels ? all! : 0
   const [channels, height, width] = typeof shape === "function" ? shape(o) : shape
   const { patch, multipliers, layers, groups, dropout } = o
   // A level has two 3 x 3 convolutions a block, down and, with twice the channels coming in, up.
@@ -95,10 +112,12 @@ function build<O>({ name, shape, data, augmented }: ImageRecipe<O>, o: Options &
         layers,
         groups,
         dropout,
+        // The last class is none.
+        classes: classes > 0 ? classes + 1 : null,
         outputs: o.variance === "learned" ? 2 : 1,
       }),
   )
-  const { model, objective, variables } = built(network, o)
+  const { model, objective, variables } = built(network, o, { classes, labelDropout: o.labelDropout })
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
     variables,
@@ -113,15 +132,15 @@ function build<O>({ name, shape, data, augmented }: ImageRecipe<O>, o: Options &
       data({ ...o, ...(dataDir !== undefined && { dataDir }) }, { split: "test", isNamed: dataDir !== undefined }),
     ...(augmented && { augmented: (items: Dataset) => augmented(items, o) }),
     defaultSteps: (sampler) => defaultSteps(model, sampler),
-    sample: (request) => sampled(model, request),
-    ...judged(model),
+    sample: (request) => sampled(model, request, classes),
+    ...judged(model, classes),
     previewCount: 64,
     picture: (x) => {
       const columns = Math.ceil(Math.sqrt(x.shape[0]))
       return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
     },
     get exported() {
-      return exportedDenoiser(model, name)
+      return exportedDenoiser(model, name, classes)
     },
   }
 }
@@ -131,6 +150,7 @@ export const glyphs: Recipe = imageRecipe({
   name: "glyphs",
   doc: "digits drawn by a program: needs no files, takes a few minutes",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
   // Another seed draws other digits of the same kind.
   data: ({ seed }, { split }) => Promise.resolve(glyphData({ seed: split === "train" ? seed : seed + 1 })),
@@ -141,6 +161,7 @@ export const mnist: Recipe = imageRecipe({
   name: "mnist",
   doc: "MNIST: 60,000 handwritten digits, 28x28",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir }, { split, say }) =>
     mnistData({ split, ...(say && { say }), ...(dataDir !== undefined && { dir: dataDir }) }),
@@ -151,6 +172,7 @@ export const fashion: Recipe = imageRecipe({
   name: "fashion",
   doc: "Fashion-MNIST: 60,000 pieces of clothing, 28x28",
   shape: [1, 28, 28],
+  classes: 10,
   defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
   data: ({ dataDir }, { split, say }) =>
     fashionData({ split, ...(say && { say }), ...(dataDir !== undefined && { dir: dataDir }) }),
@@ -161,6 +183,7 @@ export const cifar10: Recipe = imageRecipe<{ flip: boolean }>({
   name: "cifar10",
   doc: "CIFAR-10: 50,000 small photographs of ten kinds of things, 32x32, in colour",
   shape: [3, 32, 32],
+  classes: 10,
   defaults: { steps: 30_000, batch: 64, lr: 1e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2, 2] },
   own: { flip: z.boolean().default(true).describe("do not mirror half of the images") },
   data: ({ dataDir }, { split }) => cifarData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),

@@ -5,6 +5,7 @@ import { loader } from "../data/loader.ts"
 import { last } from "../diffusion/samplers/sampler.ts"
 import { configure } from "../engine/runtime.ts"
 import { train } from "../train/loop.ts"
+import { glyphs } from "./images.ts"
 import { diffusionOptions, objectiveOptions } from "./options.ts"
 import { points } from "./points.ts"
 import type { Experiment } from "./recipe.ts"
@@ -89,5 +90,50 @@ describe("a model of points", () => {
       [{ predict: "eps", zeroSnr: true }, "no signal is left at time 20, where eps says nothing of x0"],
     ] as const)
       expect(() => build(options)).toThrow(message)
+  })
+})
+
+describe("a model of images that is told labels", () => {
+  const options = { labels: true, times: 20, width: 8, groups: 4, patch: 4, multipliers: [1], batch: 4 }
+  const experiment = glyphs.build(glyphs.options.parse(options) as never)
+
+  test("trains, samples with and without a label, with guidance, is judged, and classifies", async () => {
+    const data = await experiment.data()
+    const training = train(experiment.objective, loader(data, { batch: 4 }), {
+      optimizer: experiment.optimizer,
+      ema: experiment.ema,
+      steps: 2,
+    })
+    for await (const { loss } of training) expect(Number.isFinite(loss)).toBe(true)
+    await training.dispose()
+    const request = { count: 3, sampler: "ddim", steps: 3, seed: 0 } as const
+    const draw = async (more: object): Promise<number[]> => [
+      ...(await last(experiment.sample({ ...request, ...more }))).x.data,
+    ]
+    const labels = Int32Array.of(1, 2, 3)
+    const none = await draw({})
+    expect(await draw({ labels, guidance: 0 })).toEqual(none)
+    const told = await draw({ labels })
+    expect(told).not.toEqual(none)
+    expect(await draw({ labels, guidance: 1 })).toEqual(told)
+    expect(await draw({ labels, guidance: 3, rescale: 0.5, interval: [5, 15] })).not.toEqual(told)
+    const { x } = take(await experiment.heldOut(), 2).batch(Int32Array.of(0, 1))
+    const { total } = await last(experiment.bound(x, { draws: 2 }))
+    expect(Number.isFinite(total.nats)).toBe(true)
+    const { chances, labels: found } = await last(experiment.classify(x, { draws: 2, rounds: 1 }))
+    expect(chances.shape).toEqual([2, 10])
+    expect([...found].every((c) => c >= 0 && c < 10)).toBe(true)
+    expect(experiment.exported.inputs.map((i) => i.name)).toEqual(["x", "t", "labels"])
+  })
+
+  test("says what it cannot do", () => {
+    const request = { count: 1, sampler: "ddim", seed: 0 } as const
+    expect(() => experiment.sample({ ...request, guidance: 2 })).toThrow("guidance: got it without labels")
+    expect(() => experiment.sample({ ...request, labels: Int32Array.of(10) })).toThrow("label: got 10, expected 0 to 9")
+    const plain = build({})
+    expect(() => plain.sample({ ...request, labels: Int32Array.of(1) })).toThrow("was not trained with labels")
+    expect(() => plain.classify({ dtype: "float32", shape: [0, 2], data: new Float32Array(0) }, {})).toThrow(
+      "classify: the model was not trained with labels",
+    )
   })
 })

@@ -1,5 +1,7 @@
 /** Denoisers and objectives from the options that diffusion recipes share. */
 import type { z } from "zod"
+import { classify } from "../diffusion/classify.ts"
+import { dropLabels } from "../diffusion/conditioning.ts"
 import { type Denoiser, denoiser, type Network, preserving } from "../diffusion/denoiser.ts"
 import { bound } from "../diffusion/likelihood-bound.ts"
 import { odeLikelihood } from "../diffusion/likelihood-ode.ts"
@@ -23,6 +25,7 @@ import {
   zeroSnr,
 } from "../diffusion/schedule.ts"
 import { LearnedSchedule, learned } from "../diffusion/schedule-learned.ts"
+import type { NdArray } from "../engine/array.ts"
 import type { Variable } from "../engine/tensor.ts"
 import { variables } from "../nn/module.ts"
 import type { Objective } from "../train/objective.ts"
@@ -69,24 +72,32 @@ export interface Built<N extends Network> {
 }
 
 /**
- * The denoiser of a network and its objective, as options ask for them.
+ * The denoiser of a network and its objective, as options ask for them; with `classes`, of a network that is told labels,
+ * of which `classes` itself stands for none.
  *
  * @throws RangeError when options do not go together.
  */
-export function built<N extends Network & object>(network: N, options: ModelOptions & ObjectiveOptions): Built<N> {
+export function built<N extends Network & object>(
+  network: N,
+  options: ModelOptions & ObjectiveOptions,
+  { classes = 0, labelDropout = 0.1 }: { readonly classes?: number; readonly labelDropout?: number } = {},
+): Built<N> {
+  const dropped = (objective: Objective): Objective =>
+    classes === 0 ? objective : dropLabels(objective, { none: classes, share: labelDropout })
   const { predict, variance, sigmaData, process, times, objective, draw, firstStd } = options
   const head = { predict, variance, sigmaData, ...(firstStd !== undefined && { firstStd }) }
   if ((process === "learned") !== (objective === "vdm"))
     throw new RangeError(`--process ${process}: the objective is ${objective} (learned and vdm go together)`)
   if (process !== "learned") {
     const model = denoiser(network, processOf(options), head)
-    return { model, objective: objectiveOf(model, options), variables: variables(network) }
+    return { model, objective: dropped(objectiveOf(model, options)), variables: variables(network) }
   }
   if (draw === "loss-aware" || variance === "learned")
     throw new RangeError("--process learned: times are drawn stratified or uniform, and variances are not learned")
   const schedule = new LearnedSchedule()
   const model = denoiser(network, learned(schedule, { steps: times }), head)
-  return { model, objective: vdm(model, schedule, { times: draw }), variables: learnedVariables(network, schedule) }
+  const objectiveOfAll = dropped(vdm(model, schedule, { times: draw }))
+  return { model, objective: objectiveOfAll, variables: learnedVariables(network, schedule) }
 }
 
 /** The objective that options ask for of a denoiser whose process is not learned. */
@@ -118,10 +129,22 @@ function objectiveOf(
   }
 }
 
-/** How a denoiser is judged. */
-export function judged(model: Denoiser): Pick<Experiment, "bound" | "likelihood"> {
+/** How a denoiser is judged that is told `classes` classes, if any: without a class, and as a classifier. */
+export function judged(
+  model: Denoiser,
+  classes = 0,
+): Pick<Experiment, "shape" | "bound" | "likelihood" | "classes" | "classify"> {
+  const labelled = <O extends object>(x: NdArray, options: O): O =>
+    classes === 0 ? options : { labels: new Int32Array(x.shape[0]).fill(classes), ...options }
   return {
-    bound: (x, options) => bound(preserving(model), x, options),
-    likelihood: (x, options) => odeLikelihood(model, x, options),
+    shape: model.shape,
+    bound: (x, options) => bound(preserving(model), x, labelled(x, options)),
+    likelihood: (x, options) => odeLikelihood(model, x, labelled(x, options)),
+    classes,
+    classify: (x, options) => {
+      if (classes === 0)
+        throw new RangeError("classify: the model was not trained with labels (train it with --labels)")
+      return classify(model, x, { ...options, classes })
+    },
   }
 }

@@ -70,6 +70,20 @@ export const objectiveOptions = {
     .describe("how training draws times: one from each part of the range, each alone, or where the loss is large"),
 }
 
+/** Options of models that are told what to draw. */
+export const labelOptions = {
+  labels: z
+    .boolean()
+    .default(false)
+    .describe("tell the network the class of what it draws, so that one may be asked for"),
+  labelDropout: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe("share of labels that training leaves out, which guidance needs"),
+}
+
 /** Options of the U-Net. */
 export const unetOptions = {
   width: whole(1, 4096).describe("channels of the first level"),

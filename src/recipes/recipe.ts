@@ -1,6 +1,7 @@
 /** What a recipe is: options with a schema, and an experiment built from them. Read by CLI, tests and docs. */
 import type { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
+import type { ClassifyOptions, ClassifyStep } from "../diffusion/classify.ts"
 import type { BoundOptions } from "../diffusion/likelihood-bound.ts"
 import type { OdeLikelihoodOptions, OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep } from "../diffusion/likelihood-table.ts"
@@ -27,8 +28,24 @@ export interface CommonOptions {
   readonly dataDir?: string | undefined
 }
 
+/** How strongly samples follow their labels. */
+export interface Guided {
+  /** Scale of classifier-free guidance: 0 leaves the labels out, 1 follows them as the data do. */
+  readonly guidance?: number
+  /** As in `guided`. */
+  readonly rescale?: number
+  /** As in `guided`. */
+  readonly interval?: readonly [from: number, to: number]
+  /** Samples `[count, ...shape]` to begin with, and how much of them is made anew. */
+  readonly start?: { readonly x: NdArray<"float32">; readonly strength: number }
+  /** Samples come in rows of this many along arcs of noise, as `arcs` makes them. */
+  readonly arc?: number
+  /** Known samples and where they are known, from `masked`, in `given`. */
+  readonly inpaint?: boolean
+}
+
 /** How samples are asked for: by the name of a sampler, with options of its own. */
-export interface SampleRequest extends AnyOptions {
+export interface SampleRequest extends AnyOptions, Guided {
   readonly count: number
   readonly sampler: SamplerName
   readonly seed: number
@@ -66,6 +83,16 @@ export interface Experiment {
   bound(x: NdArray, options: BoundOptions): AsyncGenerator<BoundStep>
   /** Minus the log-likelihood of samples by the probability flow. */
   likelihood(x: NdArray, options: OdeLikelihoodOptions): AsyncGenerator<OdeLikelihoodStep>
+  /** Shape of one sample. */
+  readonly shape: readonly number[]
+  /** Number of classes of a model that is told them, else 0. */
+  readonly classes: number
+  /**
+   * Which class makes each sample likeliest.
+   *
+   * @throws RangeError when the model is told no classes.
+   */
+  classify(x: NdArray, options: Omit<ClassifyOptions, "classes">): AsyncGenerator<ClassifyStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
   /** Samples as one picture. */

@@ -1,6 +1,9 @@
 /** What diffusion recipes share beside their options: samplers by name with their options, and the denoiser as a file. */
 import { z } from "zod"
 import { type Denoiser, preserving } from "../diffusion/denoiser.ts"
+import { guided } from "../diffusion/guidance.ts"
+import { inpainted } from "../diffusion/inpainting.ts"
+import { arcs, partway } from "../diffusion/interpolation.ts"
 import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../diffusion/samplers/all.ts"
 import { algorithms } from "../diffusion/samplers/plan/exponential.ts"
 import { stepsOf } from "../diffusion/samplers/plan/plan.ts"
@@ -22,6 +25,7 @@ interface Read {
 const stochastic = ["euler", "heun"] as const
 const solvers = ["dpmSolver", "dpmSolverSingle"] as const
 const onPaths = names.filter((name) => name !== "probabilityFlow" && name !== "langevin")
+const onCompat = onPaths.filter((name) => name !== "repaint")
 
 /** Every option of samplers that may be asked for by name, with who reads it. */
 const read: Readonly<Record<string, Read>> = {
@@ -90,6 +94,11 @@ const read: Readonly<Record<string, Read>> = {
     by: ["predictorCorrector"],
     schema: z.number().positive().max(10).describe("length of those steps (default 0.16)"),
   },
+  jump: { by: ["repaint"], schema: whole(1, 100_000).describe("steps gone back at a time (default a 25th of all)") },
+  repeats: {
+    by: ["repaint"],
+    schema: whole(1, 10_000).describe("how often each stretch of steps is taken (default 10)"),
+  },
   inner: { by: ["langevin"], schema: whole(1, 100_000).describe("steps at each level (default 100)") },
   stepSize: { by: ["langevin"], schema: z.number().positive().max(4).describe("size of a step (default 0.1)") },
   rtol: { by: ["probabilityFlow"], schema: z.number().positive().max(1).describe("relative tolerance (default 1e-5)") },
@@ -104,7 +113,7 @@ const read: Readonly<Record<string, Read>> = {
     schema: z.number().positive().max(1e6).describe("largest bound of dynamic thresholding (default 1)"),
   },
   compat: {
-    by: onPaths,
+    by: onCompat,
     schema: z.enum(["diffusers"]).describe("take the steps of that library's schedulers, odd ones too, digit by digit"),
   },
 }
@@ -153,9 +162,45 @@ export function defaultSteps(model: Denoiser, sampler: SamplerName): number {
   return sampler === "probabilityFlow" ? 10 : stepsOf(plans[sampler](model))
 }
 
-/** Samples of a denoiser by the sampler a request names. */
-export function sampled(model: Denoiser, { sampler, ...request }: SampleRequest): AsyncGenerator<SampleStep> {
-  return (samplers[sampler] as Sampler)(model, request)
+/**
+ * Samples of a denoiser by the sampler a request names. One that is told `classes` classes draws what it likes where no
+ * labels are asked for, and follows those that are as `guidance` says.
+ *
+ * @throws RangeError when labels are asked of a denoiser that is told none, or are no classes of it.
+ */
+export function sampled(
+  own: Denoiser,
+  { sampler, guidance, rescale, interval, start, arc, inpaint, labels, ...request }: SampleRequest,
+  classes = 0,
+): AsyncGenerator<SampleStep> {
+  const draw = samplers[sampler] as Sampler
+  if (labels === undefined && (guidance ?? rescale ?? interval) !== undefined)
+    throw new RangeError("guidance: got it without labels, expected both (--label 7 --guidance 2)")
+  if (labels !== undefined && classes === 0)
+    throw new RangeError("label: the model was not trained with labels (train it with --labels)")
+  const bad = labels?.find((label) => label < 0 || label >= classes)
+  if (bad !== undefined) throw new RangeError(`label: got ${bad}, expected 0 to ${classes - 1}`)
+  let model = own
+  if (labels !== undefined && guidance !== undefined)
+    model = guided(model, {
+      none: classes,
+      scale: guidance,
+      ...(rescale !== undefined && { rescale }),
+      ...(interval !== undefined && { interval }),
+    })
+  if (inpaint) model = inpainted(model)
+  const told = labels ?? (classes > 0 ? new Int32Array(request.count).fill(classes) : undefined)
+  if (arc !== undefined && start !== undefined)
+    throw new RangeError("arc: got it with samples to begin with, expected one of them")
+  const options = {
+    ...request,
+    ...(told !== undefined && { labels: told }),
+    ...(arc !== undefined && { noise: arcs(model.shape, { length: arc, seed: request.seed }) }),
+  }
+  if (start === undefined) return draw(model, options)
+  const rest = partway(model, start.x, { strength: start.strength, seed: request.seed })
+  const { steps = defaultSteps(rest.model, sampler) } = options as { steps?: number }
+  return draw(rest.model, { ...options, ...rest.options, steps: Math.min(steps, rest.model.process.steps) })
 }
 
 /**
@@ -163,7 +208,7 @@ export function sampled(model: Denoiser, { sampler, ...request }: SampleRequest)
  * predicts something else than eps, x0, v or the score, tells its own variance or is of a process that does not preserve
  * variance is written as one that predicts v and does.
  */
-export function exportedDenoiser(own: Denoiser, recipe: string): Exported {
+export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Exported {
   const model = preserving(own)
   const { name, steps, alphaBar } = model.process.schedule
   const isPlain = model === own && model.variance !== "learned"
@@ -172,14 +217,17 @@ export function exportedDenoiser(own: Denoiser, recipe: string): Exported {
     inputs: [
       { name: "x", dtype: "float32", shape: [batchSize, ...model.shape] },
       { name: "t", dtype: "int32", shape: [batchSize] },
+      ...(classes > 0 ? [{ name: "labels", dtype: "int32" as const, shape: [batchSize] }] : []),
     ],
     output: predict,
-    call: (x: Tensor, t: Tensor) => (isPlain ? model.network.forward(x, t) : model.at(x, t.add(1)).v),
+    call: (x: Tensor, t: Tensor, labels?: Tensor) =>
+      isPlain ? model.network.forward(x, t, labels) : model.at(x, t.add(1), labels).v,
     metadata: {
       "tweedie.recipe": recipe,
       "tweedie.predict": predict,
       "tweedie.schedule": name,
       "tweedie.steps": String(steps),
+      ...(classes > 0 && { "tweedie.classes": `${classes}; label ${classes} is none` }),
       "tweedie.time": "t counts from 0 to steps - 1; alpha_bar[t] is that of time t",
       "tweedie.alpha_bar": JSON.stringify([...alphaBar.slice(1)].map((a) => Number(a.toPrecision(12)))),
     },

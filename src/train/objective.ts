@@ -5,6 +5,8 @@ import type { Tensor, Variable } from "../engine/tensor.ts"
 export interface TensorBatch {
   readonly x: Tensor
   readonly y?: Tensor
+  /** What each sample is conditioned on besides its label, `[batch, ...]`. */
+  readonly given?: Tensor
 }
 
 /** A loss to be minimised. */

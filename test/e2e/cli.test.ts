@@ -5,8 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { fromNumbers } from "../../src/engine/array.ts"
 import { readModel } from "../../src/engine/onnx/read.ts"
-import { readNpy } from "../../src/io/npy.ts"
+import { readNpy, writeNpy } from "../../src/io/npy.ts"
 import { decodePng } from "../../src/io/png.ts"
 import { readSafetensors } from "../../src/io/safetensors.ts"
 
@@ -309,5 +310,82 @@ describe("a mistake ends with one clear line and exit code 2:", () => {
     const { code, stderr } = await tweedie("train", "--recipe", "glyphs", "--out", "run")
     expect(stderr).toMatch(/there is a run already/)
     expect(code).toBe(2)
+  })
+})
+
+describe("a run trained with labels", () => {
+  beforeAll(async () => {
+    const steps = ["--steps", "4", "--sample-every", "0"]
+    const flags = ["--recipe", "glyphs", "--out", "told", "--labels", ...steps]
+    const { code } = await tweedie("train", ...flags, ...small, "--patch", "4", "--multipliers", "1")
+    expect(code).toBe(0)
+    await tweedie("sample", "told", "--count", "2", "--steps", "2", "--format", "npy", "--out", "two.npy")
+  })
+
+  test("draws the class that is asked for, guided or not", async () => {
+    const draw = async (...flags: string[]): Promise<string> => {
+      const base = ["sample", "told", "--count", "2", "--steps", "2", "--format", "npy", "--out", "drawn.npy"]
+      const { code, stderr } = await tweedie(...base, ...flags)
+      expect(stderr).toContain("2 samples: drawn.npy")
+      expect(code).toBe(0)
+      return readNpy(bytes(at("drawn.npy"))).data.join()
+    }
+    const seven = await draw("--label", "7")
+    expect(await draw("--label", "7,7")).toBe(seven)
+    expect(await draw("--label", "7", "--guidance", "1")).toBe(seven)
+    expect(await draw("--label", "7", "--guidance", "4", "--rescale", "0.5", "--interval", "1,40")).not.toBe(seven)
+    expect(await draw("--label", "7", "--guidance", "0")).toBe(await draw())
+    const { stderr, code } = await tweedie("sample", "told", "--label", "12")
+    expect(stderr).toContain("label: got 12, expected 0 to 9")
+    expect(code).toBe(2)
+  })
+
+  test("begins with given images, and fills holes in them", async () => {
+    writeFileSync(
+      at("mask.npy"),
+      writeNpy(
+        fromNumbers(
+          "float32",
+          [28, 28],
+          Array.from({ length: 784 }, (_, i) => Number(i < 392)),
+        ),
+      ),
+    )
+    const base = ["sample", "told", "--count", "2", "--format", "npy", "--out", "filled.npy"]
+    const filled = await tweedie(...base, "--steps", "3", "--known", "two.npy", "--mask", "mask.npy")
+    expect(filled.code).toBe(0)
+    const [before, after] = ["two.npy", "filled.npy"].map((file) => [...readNpy(bytes(at(file))).data].map(Number))
+    for (const [i, v] of after.entries()) if (i % 784 < 392) expect(v).toBeCloseTo(before[i], 5)
+    expect(after).not.toEqual(before)
+    expect((await tweedie(...base, "--sampler", "repaint", "--steps", "3", "--repeats", "2", "--jump", "2")).code).toBe(
+      0,
+    )
+    expect((await tweedie(...base.with(3, "6"), "--steps", "3", "--arc", "3")).code).toBe(0)
+    expect(readNpy(bytes(at("filled.npy"))).shape).toEqual([6, 1, 28, 28])
+    expect((await tweedie(...base, "--from", "two.npy", "--strength", "0.1")).code).toBe(0)
+    const near = [...readNpy(bytes(at("filled.npy"))).data].map(Number)
+    expect(near).not.toEqual(before)
+    const alone = await tweedie(...base, "--known", "two.npy")
+    expect(alone.stderr).toContain("--known and --mask: got one of them, expected both")
+    expect(alone.code).toBe(2)
+    const wrong = await tweedie(...base, "--from", "mask.npy")
+    expect(wrong.stderr).toContain("--from mask.npy: got [28, 28], expected [count, 1, 28, 28]")
+    expect(wrong.code).toBe(2)
+  })
+
+  test("tells the classes of held-out images and of a file's", async () => {
+    const quick = ["--draws", "2", "--rounds", "1"]
+    const { stdout, code } = await tweedie("classify", "told", "--count", "3", "--json", ...quick)
+    expect(code).toBe(0)
+    const done = JSON.parse(stdout.trim().split("\n").at(-1)!)
+    expect(done).toMatchObject({ event: "done", recipe: "glyphs", count: 3, weight: "bound" })
+    expect(done.labels).toHaveLength(3)
+    expect(done.accuracy).toBeGreaterThanOrEqual(0)
+    const file = await tweedie("classify", "told", "two.npy", ...quick)
+    expect(file.stdout.trim().split("\n")).toHaveLength(2)
+    expect(file.code).toBe(0)
+    const plain = await tweedie("classify", "run", "two.npy")
+    expect(plain.stderr).toContain("run: the run was trained without labels, expected one trained with --labels")
+    expect(plain.code).toBe(2)
   })
 })

@@ -114,6 +114,8 @@ const rows: readonly Row[] = [
   row("pndm", { skipPrk: false }, { order: [2, 10], lacks: "clean end" }),
   row("predictorCorrector", {}, { lacks: "linearity" }),
   row("langevin", { inner: 20, stepSize: 0.2 }, { lacks: "convergence" }),
+  row("repaint", { repeats: 1 }, { step: ancestral("small") }),
+  row("repaint", { repeats: 3, jump: 2 }),
   { name: "probabilityFlow", sample: probabilityFlow },
 ]
 

@@ -13,6 +13,7 @@ import type { Plan } from "./plan/plan.ts"
 import { pndm, pndmPlan } from "./pndm.ts"
 import { predictorCorrector, predictorCorrectorPlan } from "./predictor-corrector.ts"
 import { probabilityFlow } from "./probability-flow.ts"
+import { repaint, repaintPlan } from "./repaint.ts"
 import type { SamplerOptions, SampleStep } from "./sampler.ts"
 import { unipc, unipcPlan } from "./unipc.ts"
 
@@ -38,6 +39,7 @@ export const samplers = {
   predictorCorrector,
   probabilityFlow,
   langevin,
+  repaint,
 } satisfies Record<string, Sampler>
 
 /** A sampler's name. */
@@ -56,4 +58,5 @@ export const plans = {
   pndm: pndmPlan,
   predictorCorrector: predictorCorrectorPlan,
   langevin: langevinPlan,
+  repaint: repaintPlan,
 } satisfies Record<string, (target: Target, options?: AnyOptions) => Plan>

@@ -1,6 +1,6 @@
 /** The probability flow solved to a tolerance, by adaptive steps of order 5. */
 import { array, sizeOf } from "../../engine/array.ts"
-import { type Compiled, compile } from "../../engine/compile.ts"
+import { compile } from "../../engine/compile.ts"
 import type { Tensor } from "../../engine/tensor.ts"
 import type { Denoiser } from "../denoiser.ts"
 import { symbols } from "./plan/form.ts"
@@ -8,7 +8,7 @@ import { gridOf, levelAt, timeAt } from "./plan/grid.ts"
 import { integrate, type Slopes } from "./plan/integrate.ts"
 import { limited } from "./plan/limit.ts"
 import { clockOf, question } from "./plan/plan.ts"
-import { labelRows, type SamplerOptions, type SampleStep, type Sampling, samplingOf, stepOf } from "./sampler.ts"
+import { conditionOf, type SamplerOptions, type SampleStep, type Sampling, samplingOf, stepOf } from "./sampler.ts"
 
 /** Options of {@link probabilityFlow}. */
 export interface FlowOptions extends SamplerOptions {
@@ -59,7 +59,7 @@ interface Way {
 async function* flow(
   model: Denoiser,
   { steps, rtol, atol, final, most, least }: Way,
-  { count, batch: rows, labels, replace, signal, clip, threshold, draw }: Sampling,
+  { count, batch: rows, labels, given, replace, signal, clip, threshold, draw }: Sampling,
 ): AsyncGenerator<SampleStep> {
   const { process, shape } = model
   const grid = gridOf(process, { steps: 1 })
@@ -67,14 +67,14 @@ async function* flow(
   const [sample] = symbols(1).kept
   const size = sizeOf(shape)
   const ask = compile(
-    (x: Tensor, t: Tensor, w: Tensor, label: Tensor | null) => {
+    (x: Tensor, t: Tensor, w: Tensor, { labels, given }: { readonly labels?: Tensor; readonly given?: Tensor }) => {
       const [ofX, ofOutput] = w.split(2, 1).map((v) => v.reshape([x.shape[0], ...shape.map(() => 1)]))
-      const answer = model.network.forward(x, isTold ? t : process.told(t), label ?? undefined)
+      const answer = model.network.forward(x, isTold ? t : process.told(t), labels, given)
       const output = answer.shape[1] === 2 * shape[0] ? answer.split(2, 1)[0] : answer
       return limited(x.mul(ofX).add(output.mul(ofOutput)), { clip, threshold })
     },
     replace === undefined ? {} : { replace },
-  ) as Compiled<Tensor[], Tensor>
+  )
   /** x0 of rows of y, at each row's log r. */
   const clean = async (start: number, at: Float64Array, y: Float64Array): Promise<Float64Array> => {
     signal?.throwIfAborted()
@@ -86,16 +86,13 @@ async function* flow(
       x[i] = y[i] * levels[row].signal * questions[row].input.weights[0]
     }
     const w = questions.flatMap((q) => q.reading.x0)
-    const inputs = [
+    const told = Float32Array.from(questions, (q) => q.time)
+    const x0 = await ask(
       array("float32", [rows, ...shape], x),
-      array(
-        "float32",
-        [rows],
-        Float32Array.from(questions, (q) => q.time),
-      ),
+      array("float32", [rows], told),
       array("float32", [rows, 2], Float32Array.from(w)),
-    ]
-    const x0 = await ask(...inputs, ...(labels === undefined ? [] : [labelRows(labels, start, rows)]))
+      conditionOf({ labels, given }, start, rows),
+    )
     return Float64Array.from(x0.data as Float32Array)
   }
   const starts = Array.from({ length: Math.ceil(count / rows) }, (_, i) => i * rows)

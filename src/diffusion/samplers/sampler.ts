@@ -5,7 +5,7 @@ import type { Variable } from "../../engine/tensor.ts"
 import type { Denoiser } from "../denoiser.ts"
 import { checkLimit, type Threshold } from "./plan/limit.ts"
 import { type Plan, stepsOf } from "./plan/plan.ts"
-import { programOf } from "./plan/program.ts"
+import { type Condition, programOf } from "./plan/program.ts"
 
 /** Options all samplers share. */
 export interface SamplerOptions {
@@ -17,6 +17,8 @@ export interface SamplerOptions {
   readonly batch?: number
   /** Class labels, one a sample, for networks that take them. */
   readonly labels?: Int32Array
+  /** What samples are conditioned on besides, one row a sample or one for all, for networks that take it: `[count or 1, ...]`. */
+  readonly given?: NdArray<"float32">
   /** Averaged weights to use in place of the network's own: `ema.replace`. */
   readonly replace?: (variable: Variable) => Variable
   readonly signal?: AbortSignal
@@ -71,6 +73,9 @@ export function samplingOf(model: Denoiser, options: SamplerOptions): Sampling {
   }
   if (labels !== undefined && labels.length !== count)
     throw new RangeError(`sampler: got ${labels.length} labels for ${count} samples, expected one each`)
+  const { given } = options
+  if (given !== undefined && given.shape[0] !== count && given.shape[0] !== 1)
+    throw new RangeError(`sampler: got ${given.shape[0]} rows given for ${count} samples, expected one each, or one`)
   checkLimit({ clip, threshold })
   const key = keyOf(seed)
   const draw = (out: Float32Array, sample: number, question: number): void => {
@@ -93,7 +98,7 @@ export function runPlan(model: Denoiser, plan: Plan, options: SamplerOptions): A
 async function* follow(
   model: Denoiser,
   plan: Plan,
-  { count, batch: rows, labels, replace, signal, clip, threshold, draw }: Sampling,
+  { count, batch: rows, labels, given, replace, signal, clip, threshold, draw }: Sampling,
 ): AsyncGenerator<SampleStep> {
   const { buffers, asks } = plan
   const size = sizeOf(model.shape)
@@ -118,8 +123,7 @@ async function* follow(
         const used = Math.min(rows, count - start)
         const z = new Float32Array(rows * size)
         if (isNoisy) for (let i = 0; i < used; i++) draw(z.subarray(i * size, (i + 1) * size), start + i, k + 1)
-        const label = labels && labelRows(labels, start, rows)
-        const answered = await program.ask(ask, kept[b], z, rows, label)
+        const answered = await program.ask(ask, kept[b], z, rows, conditionOf({ labels, given }, start, rows))
         kept[b] = answered.kept
         x0.set(answered.x0.subarray(0, used * size), start * size)
       }
@@ -147,8 +151,31 @@ export function stepOf(
   return { ...told, x: now, x0: array("float32", [count, ...shape], x0), images: toImages(now) }
 }
 
+/** What the samples from `start` on are conditioned on, the last one repeated to fill the rows. */
+export function conditionOf(
+  { labels, given }: { readonly labels?: Int32Array | undefined; readonly given?: NdArray<"float32"> | undefined },
+  start: number,
+  rows: number,
+): Condition {
+  return {
+    ...(labels !== undefined && { labels: labelRows(labels, start, rows) }),
+    ...(given !== undefined && { given: givenRows(given, start, rows) }),
+  }
+}
+
+function givenRows(given: NdArray<"float32">, start: number, rows: number): NdArray<"float32"> {
+  const [count, ...shape] = given.shape
+  const size = sizeOf(shape)
+  const data = new Float32Array(rows * size)
+  for (let i = 0; i < rows; i++) {
+    const from = Math.min(start + i, count - 1) * size
+    data.set(given.data.subarray(from, from + size), i * size)
+  }
+  return array("float32", [rows, ...shape], data)
+}
+
 /** Labels of the samples from `start` on, the last one repeated to fill the rows. */
-export function labelRows(labels: Int32Array, start: number, rows: number): NdArray<"int32"> {
+function labelRows(labels: Int32Array, start: number, rows: number): NdArray<"int32"> {
   return array(
     "int32",
     [rows],

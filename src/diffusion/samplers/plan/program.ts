@@ -1,6 +1,6 @@
 /** A question of a plan as one compiled program, whose weights are inputs: nothing is traced anew from step to step. */
 import { array, type NdArray, sizeOf } from "../../../engine/array.ts"
-import { type Compiled, compile } from "../../../engine/compile.ts"
+import { compile } from "../../../engine/compile.ts"
 import { maximum } from "../../../engine/ops/elementwise.ts"
 import { concat } from "../../../engine/ops/movement.ts"
 import type { Tensor, Variable } from "../../../engine/tensor.ts"
@@ -22,15 +22,15 @@ export interface Answered {
   readonly x0: Float32Array
 }
 
+/** What rows of samples are conditioned on. */
+export interface Condition {
+  readonly labels?: NdArray<"int32">
+  readonly given?: NdArray<"float32">
+}
+
 /** Asks the network for rows of samples. */
 export interface Program {
-  ask(
-    ask: Ask,
-    kept: Float32Array,
-    z: Float32Array,
-    rows: number,
-    labels: NdArray<"int32"> | undefined,
-  ): Promise<Answered>
+  ask(ask: Ask, kept: Float32Array, z: Float32Array, rows: number, condition: Condition): Promise<Answered>
   dispose(): Promise<void>
 }
 
@@ -51,7 +51,7 @@ export function programOf(model: Denoiser, plan: Plan, { limit, replace }: Progr
     t: Tensor,
     w: Tensor,
     rows: Tensor,
-    labels: Tensor | null,
+    { labels, given }: { readonly labels?: Tensor; readonly given?: Tensor },
   ): [Tensor, Tensor] => {
     const batch = z.shape[0]
     const flat = batch * size
@@ -62,7 +62,7 @@ export function programOf(model: Denoiser, plan: Plan, { limit, replace }: Progr
       .reshape([1, buffers + 1])
       .matmul(parts)
       .reshape([batch, ...shape])
-    const answer = model.network.forward(input, clock === "process" ? model.process.told(t) : t, labels ?? undefined)
+    const answer = model.network.forward(input, clock === "process" ? model.process.told(t) : t, labels, given)
     const isWide = answer.shape[1] === 2 * shape[0] && shape[0] !== undefined
     const [output, read] = isWide ? answer.split(2, 1) : [answer, undefined]
     const x0 = limited(input.mul(x0In).add(output.mul(x0Out)), limit)
@@ -98,14 +98,9 @@ export function programOf(model: Denoiser, plan: Plan, { limit, replace }: Progr
     return [rows.matmul(all), x0]
   }
 
-  const compiled = compile(
-    step as (...inputs: [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | null]) => [Tensor, Tensor],
-    {
-      ...(replace !== undefined && { replace }),
-    },
-  ) as Compiled<Tensor[], [Tensor, Tensor]>
+  const compiled = compile(step, replace === undefined ? {} : { replace })
   return {
-    async ask(ask, kept, z, rows, labels) {
+    async ask(ask, kept, z, rows, condition) {
       const inputs = [
         array("float32", [buffers, rows, ...shape], kept),
         array("float32", [rows, ...shape], z),
@@ -114,9 +109,8 @@ export function programOf(model: Denoiser, plan: Plan, { limit, replace }: Progr
           : array("float32", [rows], new Float32Array(rows).fill(ask.time)),
         array("float32", [buffers + 8], weightsOf(ask, buffers)),
         array("float32", [buffers, buffers + 3], Float32Array.from(ask.next.flatMap((form) => [...form.weights]))),
-        ...(labels === undefined ? [] : [labels]),
       ]
-      const [next, x0] = await compiled(...inputs)
+      const [next, x0] = await compiled(...(inputs as [NdArray, NdArray, NdArray, NdArray, NdArray]), condition)
       return { kept: next.data as Float32Array, x0: x0.data as Float32Array }
     },
     dispose: () => compiled.dispose(),

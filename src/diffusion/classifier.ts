@@ -1,0 +1,126 @@
+/** Classifiers of noisy samples, for guidance: networks for points and images, and what they are trained on. */
+import { randomNormal } from "../engine/create.ts"
+import { silu } from "../engine/fused/activation.ts"
+import { equal } from "../engine/ops/compare.ts"
+import { argMax } from "../engine/ops/reduce.ts"
+import { UsageError } from "../engine/shape.ts"
+import type { Tensor } from "../engine/tensor.ts"
+import { crossEntropyLoss } from "../losses/classification.ts"
+import { Conv2d } from "../nn/conv.ts"
+import { Linear } from "../nn/linear.ts"
+import { type Module, variables } from "../nn/module.ts"
+import { GroupNorm } from "../nn/norm.ts"
+import { Downsampler } from "../nn/resample.ts"
+import { ResnetBlock, type ResnetOptions } from "../nn/resnet.ts"
+import { TimeEmbedding } from "../nn/time-embedding.ts"
+import type { Objective } from "../train/objective.ts"
+import { timestepEmbedding } from "./embedding.ts"
+import type { NoisyClassifier } from "./guidance.ts"
+import { type Times, timeDraw } from "./objective-times.ts"
+import type { Process } from "./process.ts"
+
+/** Options of {@link PointClassifier}. */
+export interface PointClassifierOptions {
+  readonly dims?: number
+  readonly classes?: number
+  readonly width?: number
+  /** Number of hidden residual layers. */
+  readonly layers?: number
+}
+
+/** A classifier `[batch, dims], times [batch] -> logits [batch, classes]`. */
+export class PointClassifier implements NoisyClassifier {
+  readonly width: number
+  readonly input: Linear
+  readonly time: Linear
+  readonly hidden: readonly Linear[]
+  readonly output: Linear
+
+  constructor({ dims = 2, classes = 2, width = 64, layers = 2 }: PointClassifierOptions = {}) {
+    this.width = width
+    this.input = new Linear(dims, width)
+    this.time = new Linear(width, width)
+    this.hidden = Array.from({ length: layers }, () => new Linear(width, width))
+    this.output = new Linear(width, classes)
+  }
+
+  forward(x: Tensor, t: Tensor): Tensor {
+    let h = this.input.forward(x).add(this.time.forward(timestepEmbedding(t, this.width)))
+    for (const layer of this.hidden) h = h.add(layer.forward(silu(h)))
+    return this.output.forward(silu(h))
+  }
+}
+
+/** Options of {@link ImageClassifier}. */
+export interface ImageClassifierOptions {
+  readonly channels?: number
+  readonly classes?: number
+  /** Channels of the first level. */
+  readonly width?: number
+  /** Channels of each level, as multiples of the width; every level but the last halves the size. */
+  readonly multipliers?: readonly number[]
+  readonly groups?: number
+}
+
+/** The way down of a U-Net, then the mean over positions: `[batch, channels, h, w], times [batch] -> [batch, classes]`. */
+export class ImageClassifier implements NoisyClassifier {
+  readonly width: number
+  readonly convIn: Conv2d
+  readonly timeEmbedding: TimeEmbedding
+  readonly resnets: readonly ResnetBlock[]
+  readonly downsamplers: readonly Downsampler[]
+  readonly convNormOut: GroupNorm
+  readonly output: Linear
+
+  constructor({
+    channels = 1,
+    classes = 10,
+    width = 32,
+    multipliers = [1, 2, 4],
+    groups = 8,
+  }: ImageClassifierOptions = {}) {
+    const options: ResnetOptions = { groups, eps: 1e-5, dropout: 0 }
+    const widths = multipliers.map((m) => m * width)
+    const last = widths.length - 1
+    this.width = width
+    this.convIn = new Conv2d(channels, width, 3, { padding: 1 })
+    this.timeEmbedding = new TimeEmbedding(width, 4 * width)
+    this.resnets = widths.map((to, i) => new ResnetBlock(widths[i - 1] ?? width, to, 4 * width, options))
+    this.downsamplers = widths.slice(0, last).map((w) => new Downsampler(w))
+    this.convNormOut = new GroupNorm(groups, widths[last])
+    this.output = new Linear(widths[last], classes)
+  }
+
+  forward(x: Tensor, t: Tensor): Tensor {
+    const active = silu(this.timeEmbedding.forward(timestepEmbedding(t, this.width)))
+    let h = this.convIn.forward(x)
+    for (const [i, resnet] of this.resnets.entries()) {
+      h = resnet.forward(h, active)
+      h = this.downsamplers[i]?.forward(h) ?? h
+    }
+    return this.output.forward(silu(this.convNormOut.forward(h)).mean({ axes: [2, 3] }))
+  }
+}
+
+/**
+ * The objective of a classifier of noisy samples: the cross-entropy of log p(y | xt) over uniform times, with the share
+ * of right answers as the term `accuracy`. Source: Dhariwal and Nichol 2021, section 4.
+ */
+export function noisyClassification(
+  classifier: NoisyClassifier & Module,
+  process: Process,
+  { times = "stratified" }: { readonly times?: Exclude<Times, "loss-aware"> } = {},
+): Objective {
+  const draw = timeDraw(process, times)
+  return {
+    variables: variables(classifier),
+    loss: ({ x, y }) => {
+      if (y === undefined) throw new UsageError("noisyClassification: the data have no labels")
+      const { t } = draw.draw(x.shape[0])
+      const xt = process.noised(x, randomNormal(x.shape), t)
+      const logits = classifier.forward(xt, process.told(t))
+      const accuracy = equal(argMax(logits, 1).cast("int32"), y).cast("float32").mean()
+      return { total: crossEntropyLoss(logits, y), terms: { accuracy } }
+    },
+  }
+}
