@@ -213,3 +213,19 @@ test("who stops listening does not stop the run", () => {
   expect(stderr).not.toMatch(/EPIPE|at /)
   expect(existsSync(at("unheard/model.onnx"))).toBe(true)
 })
+
+test("a clock that jumps years to and fro changes nothing but what curves say of time", () => {
+  const jumping = "let n = 0; const now = Date.now; Date.now = () => now() + (n++ % 2 === 0 ? -1 : 1) * 4e10"
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--import", `data:text/javascript,${encodeURIComponent(jumping)}`, main, ...begin("jumped", "--steps", "12")],
+    { cwd: folder, encoding: "utf8" },
+  )
+  expect([status, stderr.match(/warning|tweedie:/g)]).toEqual([0, null])
+  expect(weights("jumped", 12) === weights("whole", 12)).toBe(true)
+  const steps = readFileSync(at("jumped/log.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).step)
+  expect(steps).toEqual(steps.toSorted((a, b) => a - b))
+})
