@@ -5,6 +5,7 @@ import type { ClassifyStep } from "../diffusion/classify.ts"
 import type { NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { Interrupt } from "./interrupt.ts"
 import { readSamples } from "./labels.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
@@ -61,13 +62,8 @@ export async function classifyRun(
     x = batch.x
     truth = batch.y
   }
-  const stop = new AbortController()
-  const onInterrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  process.on("SIGINT", onInterrupt)
-  process.on("SIGTERM", onInterrupt)
+  const stop = new Interrupt()
+  stop.listen()
   const bar = new Progress("classify", x.shape[0])
   const began = performance.now()
   let found: ClassifyStep | undefined
@@ -91,8 +87,7 @@ export async function classifyRun(
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
-    process.off("SIGINT", onInterrupt)
-    process.off("SIGTERM", onInterrupt)
+    stop.release()
     if (!o.json) bar.end()
   }
   if (found !== undefined) {

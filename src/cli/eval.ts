@@ -5,6 +5,7 @@ import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { Interrupt } from "./interrupt.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -80,13 +81,8 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
     throw new MisuseError(
       `--count: got ${o.count}, expected at most the ${data.length} held-out samples of ${data.name}`,
     )
-  const stop = new AbortController()
-  const onInterrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  process.on("SIGINT", onInterrupt)
-  process.on("SIGTERM", onInterrupt)
+  const stop = new Interrupt()
+  stop.listen()
   const bar = new Progress("eval", o.count)
   const began = performance.now()
   let found: BoundStep | OdeLikelihoodStep | undefined
@@ -107,8 +103,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   } catch (error) {
     if (!stop.signal.aborted) throw error
   } finally {
-    process.off("SIGINT", onInterrupt)
-    process.off("SIGTERM", onInterrupt)
+    stop.release()
     if (!o.json) bar.end()
   }
   const seconds = (performance.now() - began) / 1000

@@ -23,6 +23,7 @@ import { NotFiniteError, type Training, train as trainLoop } from "../train/loop
 import { createRun, cutLog, isRun, logRecord, makeRunFolder } from "../train/run.ts"
 import { exportedFiles, writeExport } from "./export.ts"
 import { MisuseError } from "./flags.ts"
+import { Interrupt } from "./interrupt.ts"
 import { terminalPicture } from "./picture.ts"
 import { changesSince, type Plan, planned, type TrainFlags } from "./plan.ts"
 import { clock, Progress } from "./progress.ts"
@@ -87,7 +88,7 @@ interface Parts {
 async function run(plan: Plan, { train: plain, validation }: Parts, flags: TrainFlags, voice: Voice): Promise<number> {
   const { config, options, experiment, folder, before } = plan
   const data = experiment.augmented?.(plain) ?? plain
-  const stop = new AbortController()
+  const stop = new Interrupt()
   const training = trainLoop(experiment.objective, loader(data, { batch: options.batch, seed: options.seed }), {
     optimizer: experiment.optimizer,
     ema: experiment.ema,
@@ -103,11 +104,6 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
       seed: options.seed,
       replace: training.average,
     })
-  const onInterrupt = (): void => {
-    if (stop.signal.aborted) process.exit(130)
-    stop.abort()
-  }
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
   try {
     let done = 0
     if (before !== undefined) {
@@ -129,7 +125,7 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
         (before === undefined ? `into ${folder}` : `on from step ${done} in ${folder}`),
       { event: "start", recipe: config.recipe, folder, parameters, samples: data.length, step: done },
     )
-    for (const signal of signals) process.on(signal, onInterrupt)
+    stop.listen()
     const events = await openEvents(folder, { from: done }).catch((error: unknown) => {
       throw withComfort(error, folder, done)
     })
@@ -147,7 +143,7 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
       process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
     return 0
   } finally {
-    for (const signal of signals) process.off(signal, onInterrupt)
+    stop.release()
     await evaluation?.dispose()
     await training.dispose()
   }
