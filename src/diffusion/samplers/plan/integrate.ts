@@ -1,5 +1,7 @@
 /** Many ordinary differential equations at once, each with its own step: Dormand and Prince's method of order 5(4). */
 
+import { dormandPrince, errorWeights } from "../../../ode/tableau.ts"
+
 /** Slopes of `rows` equations at their own times: x and the result are `[rows, size]`. */
 export type Slopes = (times: Float64Array, x: Float64Array) => Promise<Float64Array>
 
@@ -17,18 +19,7 @@ export interface IntegrateOptions {
   readonly most?: number
 }
 
-const nodes = [0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1, 1]
-const stages: readonly (readonly number[])[] = [
-  [],
-  [1 / 5],
-  [3 / 40, 9 / 40],
-  [44 / 45, -56 / 15, 32 / 9],
-  [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
-  [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
-  [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
-]
-/** The fifth-order weights, less the fourth-order ones. */
-const errors = [71 / 57600, 0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40]
+const { c: nodes, a: stages, b: last } = dormandPrince
 
 /**
  * Moves every row of x from one time to another, in place; gives the number of slopes asked for. Every row has its own
@@ -60,7 +51,7 @@ export async function integrate(
       throw new RangeError(`integrate: ${most} steps were not enough (larger tolerances, or a smoother network)`)
     const h = times.map((t, r) => (Math.abs(to - t) <= widths[r] * 1.0001 ? to - t : way * widths[r]))
     const k: Float64Array[] = [first ?? (await ask(times, x))]
-    for (let s = 1; s < 7; s++) {
+    for (let s = 1; s < stages.length; s++) {
       const y = combined(x, h, k, stages[s], size)
       k.push(
         await ask(
@@ -69,8 +60,14 @@ export async function integrate(
         ),
       )
     }
-    const next = combined(x, h, k, stages[6], size)
-    const off = combined(new Float64Array(x.length), h, k, errors, size)
+    const next = combined(x, h, k, last, size)
+    k.push(
+      await ask(
+        times.map((t, r) => t + h[r]),
+        next,
+      ),
+    )
+    const off = combined(new Float64Array(x.length), h, k, errorWeights, size)
     const slope: Float64Array = k[0].slice()
     for (let r = 0; r < rows; r++) {
       if (h[r] === 0) continue
