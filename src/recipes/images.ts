@@ -114,10 +114,14 @@ function build<O>({ name, shape, data, augmented, classes: all }: ImageRecipe<O>
         dropout,
         // The last class is none.
         classes: classes > 0 ? classes + 1 : null,
-        outputs: o.variance === "learned" ? 2 : 1,
+        outputs: o.pixelPrior ? 4 : o.variance === "learned" ? 2 : 1,
       }),
   )
-  const { model, objective, variables } = built(network, o, { classes, labelDropout: o.labelDropout })
+  const { model, objective, variables } = built(network, o, {
+    classes,
+    labelDropout: o.labelDropout,
+    pixelPrior: o.pixelPrior,
+  })
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
     variables,

@@ -10,10 +10,12 @@ import { hybrid, vlb } from "../diffusion/objective-bound.ts"
 import { edmLoss } from "../diffusion/objective-edm.ts"
 import { learnedVariables, vdm } from "../diffusion/objective-learned.ts"
 import { bySnr, bySnrPlusOne, minSnr, p2 } from "../diffusion/objective-weight.ts"
+import { PixelPrior } from "../diffusion/pixel-prior.ts"
 import { gaussian, type Process } from "../diffusion/process.ts"
 import { edm, flow, subVp, ve, vp } from "../diffusion/process-sde.ts"
 import {
   cosine,
+  geometric,
   karras,
   linear,
   type Schedule,
@@ -44,6 +46,7 @@ const schedules: Readonly<Record<ModelOptions["schedule"], (steps: number) => Sc
   sqrt,
   "sqrt-beta": sqrtBeta,
   karras,
+  geometric,
 }
 
 const processes: Readonly<
@@ -71,6 +74,14 @@ export interface Built<N extends Network> {
   readonly variables: ReadonlyMap<string, Variable>
 }
 
+/** What {@link built} needs to know beside the options that all diffusion recipes share. */
+export interface BuiltOptions {
+  readonly classes?: number
+  readonly labelDropout?: number
+  /** Whether the network's output is a prior of each pixel. */
+  readonly pixelPrior?: boolean
+}
+
 /**
  * The denoiser of a network and its objective, as options ask for them; with `classes`, of a network that is told labels,
  * of which `classes` itself stands for none.
@@ -80,24 +91,28 @@ export interface Built<N extends Network> {
 export function built<N extends Network & object>(
   network: N,
   options: ModelOptions & ObjectiveOptions,
-  { classes = 0, labelDropout = 0.1 }: { readonly classes?: number; readonly labelDropout?: number } = {},
-): Built<N> {
+  { classes = 0, labelDropout = 0.1, pixelPrior = false }: BuiltOptions = {},
+): Built<N | PixelPrior<N>> {
   const dropped = (objective: Objective): Objective =>
     classes === 0 ? objective : dropLabels(objective, { none: classes, share: labelDropout })
   const { predict, variance, sigmaData, process, times, objective, draw, firstStd } = options
+  if (pixelPrior && (predict !== "x0" || variance === "learned"))
+    throw new RangeError("--pixel-prior: it gives x0 and no variance (give --predict x0)")
   const head = { predict, variance, sigmaData, ...(firstStd !== undefined && { firstStd }) }
   if ((process === "learned") !== (objective === "vdm"))
     throw new RangeError(`--process ${process}: the objective is ${objective} (learned and vdm go together)`)
+  const join = (process: Process): Denoiser<N | PixelPrior<N>> =>
+    denoiser(pixelPrior ? new PixelPrior(network, process) : network, process, head)
   if (process !== "learned") {
-    const model = denoiser(network, processOf(options), head)
-    return { model, objective: dropped(objectiveOf(model, options)), variables: variables(network) }
+    const model = join(processOf(options))
+    return { model, objective: dropped(objectiveOf(model, options)), variables: variables(model.network) }
   }
   if (draw === "loss-aware" || variance === "learned")
     throw new RangeError("--process learned: times are drawn stratified or uniform, and variances are not learned")
   const schedule = new LearnedSchedule()
-  const model = denoiser(network, learned(schedule, { steps: times }), head)
+  const model = join(learned(schedule, { steps: times }))
   const objectiveOfAll = dropped(vdm(model, schedule, { times: draw }))
-  return { model, objective: objectiveOfAll, variables: learnedVariables(network, schedule) }
+  return { model, objective: objectiveOfAll, variables: learnedVariables(model.network, schedule) }
 }
 
 /** The objective that options ask for of a denoiser whose process is not learned. */

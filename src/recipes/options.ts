@@ -33,7 +33,7 @@ export const diffusionOptions = {
       "how noise comes: by the steps of a schedule, or in continuous time (flow is flow matching's path, learned wants the objective vdm)",
     ),
   schedule: z
-    .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras"])
+    .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras", "geometric"])
     .default("cosine")
     .describe("noise schedule of the discrete process"),
   zeroSnr: z.boolean().default(false).describe("stretch the schedule until nothing of the data is left at its end"),
@@ -89,6 +89,12 @@ export const unetOptions = {
   width: whole(1, 4096).describe("channels of the first level"),
   multipliers: z.array(whole(1, 64)).min(1).max(8).describe("channels of each level, as multiples of the width"),
   patch: whole(1, 16).describe("side of the pixel blocks that become channels: 2 leaves out the costliest level"),
+  pixelPrior: z
+    .boolean()
+    .default(false)
+    .describe(
+      "the network says what each pixel may be, and Bayes' rule what it is: for likelihood (wants --predict x0)",
+    ),
   layers: whole(1, 16).default(1).describe("residual blocks a level"),
   groups: whole(1, 256).default(8).describe("groups of the normalisations"),
   dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),
