@@ -17,6 +17,7 @@ import { built, judged } from "./model.ts"
 import {
   diffusionOptions,
   expectFits,
+  grouped,
   labelOptions,
   objectiveOptions,
   trainingOptions,
@@ -189,7 +190,7 @@ export const cifar10: Recipe = imageRecipe<{ flip: boolean }>({
   shape: [3, 32, 32],
   classes: 10,
   defaults: { steps: 30_000, batch: 64, lr: 1e-3, ema: 0.9995, patch: 2, width: 64, multipliers: [1, 2, 2] },
-  own: { flip: z.boolean().default(true).describe("do not mirror half of the images") },
+  own: grouped("Data:", { flip: z.boolean().default(true).describe("do not mirror half of the images") }),
   data: ({ dataDir }, { split }) => cifarData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
   augmented: (data, { flip, seed }) => (flip ? augment(data, { seed }) : data),
 })
@@ -218,14 +219,14 @@ export const pictures: Recipe = imageRecipe<PictureOptions>({
   doc: "your own pictures: --data-dir <folder of PNG or JPEG files>, of any size, in gray or colour",
   shape: ({ size, colour }) => [colour === "gray" ? 1 : 3, size, size],
   defaults: { steps: 8000, batch: 32, lr: 1e-3, ema: 0.999, patch: 2, width: 48, multipliers: [1, 2, 2] },
-  own: {
+  own: grouped("Data:", {
     size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
     colour: z.enum(["auto", "gray", "rgb"]).default("auto").describe("auto looks at the pictures"),
     flip: z.boolean().default(true).describe("do not mirror half of the pictures"),
     shift: z.number().int().min(0).max(512).default(0).describe("most pixels they are moved in each direction"),
     skipBroken: z.boolean().default(false).describe("pass over files that cannot be read, instead of stopping"),
     cache: z.number().min(0).max(1_000_000).default(256).describe("megabytes of scaled pictures kept in memory"),
-  },
+  }),
   complete: async (o) => {
     if (o.colour !== "auto") return o
     const { channels } = await lookIntoFolder(folderOf(o), { broken: brokenOf(o) })

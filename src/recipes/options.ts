@@ -4,7 +4,7 @@ import { z } from "zod"
 const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 
 /** Options under one heading of the help. */
-const grouped = <O extends Record<string, z.ZodType>>(heading: string, options: O): O =>
+export const grouped = <O extends Record<string, z.ZodType>>(heading: string, options: O): O =>
   Object.fromEntries(Object.entries(options).map(([name, schema]) => [name, schema.meta({ heading })])) as O
 
 /** Options of every training. */
