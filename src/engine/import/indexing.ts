@@ -31,9 +31,26 @@ function leading(site: ImportSite, x: Tensor, places: Tensor): { readonly sizes:
 
 function readGather(site: ImportSite): Tensor {
   const [x, places] = [site.input(0), site.input(1)]
-  if (site.int("batch_dims", 0) !== 0) site.fail("batch_dims is not 0, which is not supported")
-  const { sizes, rest } = leading(site, x, places)
-  return gather(x.reshape([sizeOf(sizes), ...rest]), flatPlaces(places, sizes), 0)
+  const dims = site.int("batch_dims", 0)
+  if (dims < 0 || dims >= Math.min(x.rank, places.rank)) {
+    site.fail(`batch_dims is ${dims}, expected fewer than the axes of the input and of the indices`)
+  }
+  if (dims === 0) {
+    const { sizes, rest } = leading(site, x, places)
+    return gather(x.reshape([sizeOf(sizes), ...rest]), flatPlaces(places, sizes), 0)
+  }
+  const depth = places.shape[places.rank - 1]
+  if (!(depth >= 1 && dims + depth <= x.rank)) {
+    site.fail(`indices have ${depth} numbers a place, expected 1 to ${x.rank - dims}`)
+  }
+  // Each place is moved on to its own part of the batch.
+  const batch = x.shape.slice(0, dims)
+  const sizes = x.shape.slice(dims, dims + depth)
+  const flat = flatPlaces(places, sizes)
+  const wrapped = depth === 1 ? where(less(flat, 0), flat.add(sizes[0]), flat) : flat
+  const starts = arange(sizeOf(batch), places.dtype).mul(sizeOf(sizes))
+  const own = starts.reshape([...batch, ...flat.shape.slice(dims).map(() => 1)])
+  return gather(x.reshape([sizeOf([...batch, ...sizes]), ...x.shape.slice(dims + depth)]), wrapped.add(own), 0)
 }
 
 function readScatter(site: ImportSite): Tensor {

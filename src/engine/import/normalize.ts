@@ -1,6 +1,7 @@
 /** ONNX normalisations read as ours. */
 import { groupNorm, layerNorm } from "../fused/normalize.ts"
 import type { Importer, ImportSite } from "../graph.ts"
+import { reciprocal, sqrt } from "../ops/elementwise.ts"
 import { mean } from "../ops/reduce.ts"
 import { normalizeAxis, sameShape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
@@ -39,18 +40,21 @@ function readGroup(site: ImportSite): Tensor {
   return groupNorm(x, groups, { weight: spread(weight), bias: spread(bias) }, eps)
 }
 
-function readLayer(site: ImportSite): Tensor {
+function readLayer(site: ImportSite): Tensor[] {
   const [x, weight] = [site.input(0), site.input(1)]
   const bias = site.inputs[2]
   const first = normalizeAxis("layerNorm", site.int("axis", -1), x.rank)
   const eps = site.float("epsilon", 1e-5)
   site.int("stash_type", 1)
   const last = x.shape.slice(first)
-  if (bias && sameShape(weight.shape, last) && sameShape(bias.shape, last)) {
-    return layerNorm(x, last.length, { weight, bias }, eps)
-  }
-  const scaled = layerNorm(x, last.length, undefined, eps).mul(weight)
-  return bias ? scaled.add(bias) : scaled
+  const isPlain = bias && sameShape(weight.shape, last) && sameShape(bias.shape, last)
+  const normal = (): Tensor => layerNorm(x, last.length, undefined, eps).mul(weight)
+  const y = isPlain ? layerNorm(x, last.length, { weight, bias }, eps) : bias ? normal().add(bias) : normal()
+  if (site.node.outputs.length === 1) return [y]
+  const axes = x.shape.map((_, i) => i).slice(first)
+  const center = mean(x, { axes, keepDims: true })
+  const spread = mean(x.sub(center).square(), { axes, keepDims: true }).add(eps)
+  return [y, center, reciprocal(sqrt(spread))]
 }
 
 function readRms(site: ImportSite): Tensor {
@@ -72,7 +76,7 @@ export const normalizeImporters: readonly Importer[] = [
       return groupNorm(x, x.shape[1], { weight, bias }, site.float("epsilon", 1e-5))
     },
   },
-  { type: "GroupNormalization", opsets: [18, 26], read: readGroup },
-  { type: "LayerNormalization", opsets: [17, 26], read: readLayer },
-  { type: "RMSNormalization", opsets: [23, 26], read: readRms },
+  { type: "GroupNormalization", opsets: [18, 28], read: readGroup },
+  { type: "LayerNormalization", opsets: [17, 28], read: readLayer },
+  { type: "RMSNormalization", opsets: [23, 28], read: readRms },
 ]

@@ -114,6 +114,12 @@ function resized(
 ): Tensor {
   const place = named(site, "coordinate_transformation_mode", rule, coordinates)
   const round = named(site, "nearest_mode", rounding, roundings)
+  const uneven = changes.find((c) => !Number.isInteger(Math.fround(c.from * c.scale)))
+  if (rule === "align_corners" && mode !== "nearest" && uneven !== undefined) {
+    site.fail(
+      `coordinate_transformation_mode is "align_corners" and the scale ${uneven.scale} takes ${uneven.from} to no whole size: runtimes disagree on what this means (export with sizes)`,
+    )
+  }
   if (changes.length === 0) return x
   if (mode === "nearest") return nearest(x, changes, (i, c) => round(place(i, c)))
   if (mode === "linear") return linear(x, changes, place)
@@ -131,6 +137,6 @@ function readUpsample(site: ImportSite): Tensor {
 
 /** Resizing. */
 export const resizeImporters: readonly Importer[] = [
-  { type: "Resize", opsets: [10, 26], settings: [1, 2], read: readResize },
+  { type: "Resize", opsets: [10, 28], settings: [1, 2], read: readResize },
   { type: "Upsample", opsets: [7, 9], settings: [1], read: readUpsample },
 ]
