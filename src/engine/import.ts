@@ -5,6 +5,7 @@ import { floats, type Importer, opsets, type Spec } from "./graph.ts"
 import { activationImporters } from "./import/activation.ts"
 import { arithmeticImporters } from "./import/arithmetic.ts"
 import { convImporters } from "./import/conv.ts"
+import { einsumImporters } from "./import/einsum.ts"
 import { indexingImporters } from "./import/indexing.ts"
 import { layoutImporters } from "./import/layout.ts"
 import { normalizeImporters } from "./import/normalize.ts"
@@ -74,6 +75,7 @@ for (const importer of [
   ...activationImporters,
   ...arithmeticImporters,
   ...convImporters,
+  ...einsumImporters,
   ...indexingImporters,
   ...layoutImporters,
   ...normalizeImporters,

@@ -100,9 +100,12 @@ export function readVector({ bytes, inputs }: Vector): Read {
       program.call(standIns(feeds))
       return { program, feeds }
     } catch (error) {
-      const asked = /input \d+ \("(\w+)"\) is computed from data/.exec((error as Error).message)?.[1]
-      if (asked === undefined || fixed.has(asked) || !given.has(asked)) throw error
-      fixed.set(asked, given.get(asked)!)
+      const asked = /input \d+ \("([^"]+)"\) is computed from data/.exec((error as Error).message)?.[1]
+      if (asked === undefined || fixed.has(asked)) throw error
+      // Where it is computed from inputs, these are integers.
+      const sources = given.has(asked) ? [asked] : names.filter((n) => given.get(n)?.dtype.startsWith("int"))
+      if (sources.every((n) => fixed.has(n))) throw error
+      for (const name of sources) fixed.set(name, given.get(name)!)
     }
   }
 }

@@ -5,6 +5,7 @@ import type { Importer, ImportSite } from "../graph.ts"
 import { cast, equal, less, where } from "../ops/compare.ts"
 import { gather, scatterAdd, written } from "../ops/gather.ts"
 import { transpose } from "../ops/movement.ts"
+import { argMax } from "../ops/reduce.ts"
 import { slice } from "../ops/slice.ts"
 import { normalizeAxis } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
@@ -75,9 +76,21 @@ function readOneHot(site: ImportSite): Tensor {
   return transpose(where(hot, on, off), order)
 }
 
+/** 1 at the largest element along an axis, the first of equals; before operator set 13 of all axes from there on. */
+function readHardmax(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const isOld = site.opset < 13
+  const axis = normalizeAxis("hardmax", site.int("axis", isOld ? 1 : -1), x.rank)
+  const from = isOld ? x.flatten(axis) : x
+  const best = argMax(from, axis).reshape(from.shape.map((n, i) => (i === axis ? 1 : n)))
+  const places = arange(from.shape[axis]).reshape(from.shape.map((n, i) => (i === axis ? n : 1)))
+  return equal(best, places).cast(x.dtype).reshape(x.shape)
+}
+
 /** Indexing. */
 export const indexingImporters: readonly Importer[] = [
   { type: "GatherND", read: readGather },
   { type: "ScatterND", read: readScatter },
+  { type: "Hardmax", read: readHardmax },
   { type: "OneHot", settings: [2], read: readOneHot },
 ]

@@ -1,10 +1,13 @@
 /** ONNX normalisations read as ours. */
 import { groupNorm, layerNorm } from "../fused/normalize.ts"
 import type { Importer, ImportSite } from "../graph.ts"
-import { reciprocal, sqrt } from "../ops/elementwise.ts"
-import { mean } from "../ops/reduce.ts"
-import { normalizeAxis, sameShape } from "../shape.ts"
+import { equal, where } from "../ops/compare.ts"
+import { abs, reciprocal, sqrt } from "../ops/elementwise.ts"
+import { mean, sum } from "../ops/reduce.ts"
+import { pad, slice } from "../ops/slice.ts"
+import { normalizeAxes, normalizeAxis, sameShape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { expectSize } from "./site.ts"
 
 /** A vector [channels] as [1, channels, 1, ...]. */
 function perChannel(v: Tensor, rank: number): Tensor {
@@ -66,6 +69,40 @@ function readRms(site: ImportSite): Tensor {
   return x.div(size.sqrt()).mul(site.input(1))
 }
 
+/** By the squares of neighbouring channels. Source: Krizhevsky et al. 2012, section 3.3. */
+function readLocal(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const size = site.int("size", 0)
+  if (x.rank < 2 || !(size >= 1)) site.fail("expected an input of two axes or more, and a size from 1")
+  expectSize(site, size, "the window", 1024)
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)]
+  const widths = x.shape.map((_, i) => (i === 1 ? ([before, after] as const) : ([0, 0] as const)))
+  const squares = pad(x.square(), widths)
+  const channels = x.shape[1]
+  const sums = Array.from({ length: size }, (_, k) => slice(squares, [null, [k, k + channels]]))
+  const total = sums.reduce((a, b) => a.add(b)).mul(site.float("alpha", 1e-4) / size)
+  return x.div(total.add(site.float("bias", 1)).pow(site.float("beta", 0.75)))
+}
+
+/** By the norm along an axis; what has none stays 0. */
+function readNorm(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const axes = normalizeAxis("lpNormalization", site.int("axis", -1), x.rank)
+  const p = site.int("p", 2)
+  if (p !== 1 && p !== 2) site.fail(`p is ${p}, expected 1 or 2`)
+  const total = sum(p === 1 ? abs(x) : x.square(), { axes, keepDims: true })
+  const isZero = equal(total, 0)
+  const safe = where(isZero, 1, total)
+  return where(isZero, 0, x.div(p === 1 ? safe : sqrt(safe)))
+}
+
+function readMeanVariance(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const axes = normalizeAxes("meanVarianceNormalization", site.ints("axes") ?? [0, 2, 3], x.rank)
+  const centred = x.sub(mean(x, { axes, keepDims: true }))
+  return centred.div(sqrt(mean(centred.square(), { axes, keepDims: true })).add(1e-9))
+}
+
 /** Normalisations. */
 export const normalizeImporters: readonly Importer[] = [
   { type: "BatchNormalization", buffers: [3, 4], read: readBatch },
@@ -78,5 +115,8 @@ export const normalizeImporters: readonly Importer[] = [
   },
   { type: "GroupNormalization", opsets: [18, 28], read: readGroup },
   { type: "LayerNormalization", opsets: [17, 28], read: readLayer },
+  { type: "LRN", read: readLocal },
+  { type: "LpNormalization", read: readNorm },
+  { type: "MeanVarianceNormalization", opsets: [9, 28], read: readMeanVariance },
   { type: "RMSNormalization", opsets: [23, 28], read: readRms },
 ]
