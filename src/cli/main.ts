@@ -12,6 +12,7 @@ import { info } from "./info.ts"
 import { ownVersion, trainFlags } from "./plan.ts"
 import { sample, sampleOptions } from "./sample.ts"
 import { train } from "./train.ts"
+import { tune, tuneOptions } from "./tune.ts"
 import { lineOf, Voice } from "./voice.ts"
 
 let exitCode = 0
@@ -60,6 +61,12 @@ async function program(args: readonly string[]): Promise<Command> {
   ).action(
     verb((run: string, images: string | undefined, flags: Record<string, unknown>) => classifyRun(run, images, flags)),
   )
+  addFlags(
+    main
+      .command("tune <model>")
+      .description("fine-tune a classifier in an .onnx file on a folder of pictures, one sub-folder a class"),
+    tuneOptions,
+  ).action(verb((model: string, flags: Record<string, unknown>) => tune(model, flags)))
   main
     .command("export <run>")
     .description("write a run's denoiser as .onnx and its weights as .safetensors")

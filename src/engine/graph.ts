@@ -94,7 +94,7 @@ export interface ImportSite {
 }
 
 /** Operator sets that can be read: in all of them an operator's attributes and inputs mean what its importer says. */
-export const opsets: readonly [number, number] = [7, 26]
+export const opsets: readonly [number, number] = [7, 28]
 
 /** Reads one ONNX operator as tensors of ours: the inverse of lowering. Attributes it does not ask for are refused. */
 export interface Importer {

@@ -345,6 +345,8 @@ class Writer implements Emitter {
   reshape(input: string, shape: readonly number[]): string {
     // -1 asks the runtime for what is left, so one unknown size needs no computation.
     const single = shape.filter(isSymbolic).length === 1
+    // A size of 0 would mean that of the input, unless it is said that it does not.
+    if (shape.includes(0)) return this.node("Reshape", [input, this.ints(shape)], { allowzero: 1 })
     return this.node("Reshape", [input, this.ints(single ? shape.map((n) => (isSymbolic(n) ? -1 : n)) : shape)])
   }
 

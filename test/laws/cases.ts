@@ -166,6 +166,12 @@ for (const name of ["sum", "mean", "max", "min", "prod"] as const) {
   row(`${name}, axes`, [positive([2, 3, 4])], (x) => r[name](x, { axes: [0, 2] }))
   row(`${name}, kept`, [positive([2, 3])], (x) => r[name](x, { axes: -1, keepDims: true }).mul(x))
 }
+const zeros = fromNumbers("float32", [4, 3], [1.5, 0, -2, 0, 3, 0, 0.5, 2, 4, 0, 0, 0])
+row("prod, of zeros", [zeros], (x) => r.prod(x, { axes: 1 }))
+row("prod, of zeros in several axes", [[2, 3], fromNumbers("float32", [2, 3], [1, 0, 2, 3, -1, 2])], (x, y) =>
+  r.prod(m.stack([x, y]), { axes: [0, 2] }),
+)
+row("prod, of one", [[3, 1]], (x) => r.prod(x, { axes: 1 }))
 row("variance", [[3, 5]], (x) => r.variance(x, { axes: 1, ddof: 1 }))
 row("argMax", [[3, 5]], (x) => r.argMax(x, 1), false)
 row("argMin", [[3, 5]], (x) => r.argMin(x, 0), false)
