@@ -375,7 +375,7 @@ row("groupNorm, twice by one weight", [[2, 4, 3], [4], [4]], (x, weight, bias) =
 row("attention, keys from queries", [[3, 4]], (q) => attention(q, e.sin(q), q.mul(q)))
 row("loop, of two that are carried, by two tables", [[3], [3], [4, 3], [2, 3], [2]], (x, v, w, forces, rates) => {
   const [end, speed] = loop([x, v], [forces, rates], ([at, moving], [force, rate]) => {
-    const next = moving.add(e.sin(at).mul(w.slice([[0]]).reshape([3]))).add(force.mul(at))
+    const next = moving.add(e.sin(at).mul(w)).add(force.mul(at))
     return [at.add(next.mul(rate)), next]
   })
   return end.mul(speed).add(w)

@@ -7,13 +7,13 @@ import { exportOnnx } from "../export.ts"
 import { topological } from "../graph.ts"
 import { readModel } from "../onnx/read.ts"
 import { expand } from "../simplify.ts"
-import { constant, Variable } from "../tensor.ts"
+import { constant, type Tensor, Variable } from "../tensor.ts"
 import { kept, loop } from "./loop.ts"
 
 const x = { dtype: "float32", shape: [2] } as const
 
 test("a loop takes a row of each table at a time, in their order", async () => {
-  const run = compile((x) =>
+  const run = compile((x: Tensor) =>
     loop(
       [x],
       [
@@ -52,7 +52,7 @@ test("a file holds the step once, and what does not change in it outside", async
   const weight = new Variable([1, 2], { name: "weight" })
   const write = (steps: number): Promise<Uint8Array> => {
     const table = constant(Array.from({ length: steps }, (_, i) => i / steps))
-    return exportOnnx((x) => loop([x], [table], ([y], [r]) => [y.add(weight.exp().mul(r).mul(y))])[0], [x], {
+    return exportOnnx((x: Tensor) => loop([x], [table], ([y], [r]) => [y.add(weight.exp().mul(r).mul(y))])[0], [x], {
       inputNames: ["x"],
       outputNames: ["y"],
     })
@@ -91,6 +91,6 @@ test("a loop refuses steps and tables that do not fit", () => {
 })
 
 test("a file refuses random numbers that a step draws", () =>
-  expect(exportOnnx((x) => loop([x], [constant([1])], ([y]) => [y.add(randomNormal([2]))])[0], [x])).rejects.toThrow(
-    "exportOnnx: the program draws random numbers",
-  ))
+  expect(
+    exportOnnx((x: Tensor) => loop([x], [constant([1])], ([y]) => [y.add(randomNormal([2]))])[0], [x]),
+  ).rejects.toThrow("exportOnnx: the program draws random numbers"))
