@@ -2,6 +2,7 @@
 import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
 import type { Attribute, Emitter, Node, Spec, Value } from "./graph.ts"
 import { topological } from "./graph.ts"
+import { neededFor, renamedNode, settled } from "./onnx/arrange.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { batchSize, formatSize, isSymbolic, isTracked, UsageError } from "./shape.ts"
 import type { Variable } from "./tensor.ts"
@@ -132,43 +133,6 @@ interface Piece {
   readonly base: string
   readonly start: number
   readonly end: number
-}
-
-/** Names that a node reads, those that graphs within it take from outside included. */
-function namesOf({ inputs, attributes }: OnnxNode): string[] {
-  const within = Object.values(attributes).flatMap((value) =>
-    "graph" in value ? [...value.graph.nodes.flatMap(namesOf), ...value.graph.outputs.map((o) => o.name)] : [],
-  )
-  return [...inputs, ...within]
-}
-
-/** The node with other names, also in graphs within it. */
-function renamedNode(node: OnnxNode, rename: (name: string) => string): OnnxNode {
-  const attributes = Object.entries(node.attributes).map(([key, value]) => {
-    if (!("graph" in value)) return [key, value] as const
-    const { graph } = value
-    return [key, { graph: { ...graph, nodes: graph.nodes.map((n) => renamedNode(n, rename)) } }] as const
-  })
-  return {
-    ...node,
-    inputs: node.inputs.map(rename),
-    outputs: node.outputs.map(rename),
-    attributes: Object.fromEntries(attributes),
-  }
-}
-
-/** The nodes that outputs need, of nodes in an order in which they can run, and the names of all values they need. */
-function neededFor(
-  nodes: readonly OnnxNode[],
-  outputs: readonly string[],
-): { readonly used: readonly OnnxNode[]; readonly needed: ReadonlySet<string> } {
-  const needed = new Set(outputs)
-  const used = nodes.toReversed().filter((node) => {
-    const isUsed = node.outputs.some((name) => needed.has(name))
-    if (isUsed) for (const name of namesOf(node)) needed.add(name)
-    return isUsed
-  })
-  return { used: used.reverse(), needed }
 }
 
 /** What has been written of one graph. What was written of the graph around it is known in it, and not the other way. */
@@ -466,9 +430,11 @@ class Writer implements Emitter {
     const extra = [...this.#domains].filter((d) => d !== "").map((d) => [d, 1] as const)
     const rename = (name: string): string => this.#renamed.get(name) ?? name
     return {
-      graph: this.#finished(
-        this.#page.nodes.map((node) => renamedNode(node, rename)),
-        this.#initializers,
+      graph: settled(
+        this.#finished(
+          this.#page.nodes.map((node) => renamedNode(node, rename)),
+          this.#initializers,
+        ),
       ),
       opsets: new Map([["", opset], ...extra]),
       irVersion: 8,
