@@ -25,7 +25,7 @@ export const exportOptions = z.strictObject({
   sampler: (sampler as z.ZodDefault<z.ZodType>)
     .unwrap()
     .optional()
-    .describe("write this sampler whole, its steps inside: one file, noise in, images out"),
+    .describe("write this sampler whole, its steps inside, as one file: noise in, images out; any but probabilityFlow"),
   guidance: sampleOptions.shape.guidance.describe(
     "scale of classifier-free guidance, fixed in the file (default: an input of it; 1 follows labels as the data do, in half the time)",
   ),
