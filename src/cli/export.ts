@@ -69,7 +69,8 @@ export async function exportRun(folder: string, flags: Readonly<Record<string, u
   const voice = new Voice(o.json)
   if (o.sampler !== undefined) return exportSampler(folder, o, voice)
   const { out = folder, at } = o
-  const stray = Object.keys(o).find((key) => !plain.includes(key) && flags[key] !== undefined)
+  const unasked: Readonly<Record<string, unknown>> = exportOptions.parse({})
+  const stray = Object.entries(o).find(([key, value]) => !plain.includes(key) && value !== unasked[key])?.[0]
   if (stray !== undefined)
     throw new MisuseError(`${flagOf(stray)}: got it without --sampler, expected both (--sampler ddim --steps 50)`)
   await makeFolders(out).catch((cause: NodeJS.ErrnoException) => {

@@ -373,7 +373,7 @@ row("groupNorm, twice by one weight", [[2, 4, 3], [4], [4]], (x, weight, bias) =
   return groupNorm(activation.silu(groupNorm(x, 2, affine)).add(x), 2, affine)
 })
 row("attention, keys from queries", [[3, 4]], (q) => attention(q, e.sin(q), q.mul(q)))
-row("loop, of two that are carried, by two tables", [[3], [3], [4, 3], [2, 3], [2]], (x, v, w, forces, rates) => {
+row("loop, of two that are carried, by two tables", [[3], [3], [3], [2, 3], [2]], (x, v, w, forces, rates) => {
   const [end, speed] = loop([x, v], [forces, rates], ([at, moving], [force, rate]) => {
     const next = moving.add(e.sin(at).mul(w)).add(force.mul(at))
     return [at.add(next.mul(rate)), next]
