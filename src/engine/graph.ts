@@ -71,6 +71,8 @@ export interface Emitter {
   reshape(input: string, shape: readonly number[]): string
   /** Name of a scalar constant of the given dtype. */
   scalar(dtype: Dtype, value: number): string
+  /** A graph as an attribute: of inputs of its own, and of values outside it, which have names already. */
+  graph(inputs: readonly Value[], outside: ReadonlyMap<Value, string>, outputs: readonly Value[]): AttributeValue
 }
 
 /** A node being read from an ONNX file. */

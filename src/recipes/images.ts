@@ -24,7 +24,7 @@ import {
   unetOptions,
 } from "./options.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
-import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
 
 type Shape = readonly [channels: number, height: number, width: number]
 
@@ -147,6 +147,7 @@ function build<O>({ name, shape, data, augmented, classes: all }: ImageRecipe<O>
     get exported() {
       return exportedDenoiser(model, name, classes)
     },
+    exportedSampler: (request) => exportedSampler(model, request, name, classes),
   }
 }
 

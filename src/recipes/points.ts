@@ -11,7 +11,7 @@ import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
 import { diffusionOptions, expectFits, grouped, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
-import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
 
 const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
 
@@ -65,6 +65,7 @@ export const points: Recipe = {
       get exported() {
         return exportedDenoiser(model, "points")
       },
+      exportedSampler: (request) => exportedSampler(model, request, "points"),
     }
   },
 }
