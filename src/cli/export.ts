@@ -4,7 +4,7 @@ import { exportOnnx } from "../engine/export.ts"
 import { read } from "../engine/state.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeSafetensors } from "../io/safetensors.ts"
-import type { Experiment } from "../recipes/recipe.ts"
+import type { Experiment, Exported } from "../recipes/recipe.ts"
 import { makeFolders } from "../train/disk.ts"
 import { MisuseError } from "./flags.ts"
 import { loadRun } from "./runs.ts"
@@ -18,28 +18,32 @@ export interface ExportFlags {
 }
 
 /** The files that {@link writeExport} writes. */
-export const exportedFiles = (folder: string): string[] => [
+export const exportedFiles = ({ parts = {} }: Pick<Experiment, "parts">, folder: string): string[] => [
   join(folder, "model.onnx"),
   join(folder, "model.safetensors"),
+  ...Object.keys(parts).map((name) => join(folder, `${name}.onnx`)),
 ]
 
-/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder that is there. */
-export async function writeExport({ exported, variables }: Experiment, folder: string): Promise<string[]> {
-  const onnx = await exportOnnx(
-    exported.call as never,
-    exported.inputs.map(({ dtype, shape }) => ({ dtype, shape })),
-    {
-      inputNames: exported.inputs.map((i) => i.name),
-      outputNames: [exported.output],
-      variables,
-      metadata: exported.metadata,
-    },
-  )
+/** Writes `model.onnx`, `model.safetensors` and a file for each other part of an experiment into a folder that is there. */
+export async function writeExport(experiment: Experiment, folder: string): Promise<string[]> {
+  const { exported, variables, parts = {} } = experiment
+  const onnx = (part: Exported): Promise<Uint8Array> =>
+    exportOnnx(
+      part.call as never,
+      part.inputs.map(({ dtype, shape }) => ({ dtype, shape })),
+      {
+        inputNames: part.inputs.map((i) => i.name),
+        outputNames: [part.output],
+        variables,
+        metadata: part.metadata,
+      },
+    )
   const values = await read([...variables.values()])
   const weights = writeSafetensors(new Map([...variables.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
-  const files = exportedFiles(folder)
-  await writeFileAtomic(files[0], onnx)
+  const files = exportedFiles(experiment, folder)
+  await writeFileAtomic(files[0], await onnx(exported))
   await writeFileAtomic(files[1], weights)
+  for (const [i, part] of Object.values(parts).entries()) await writeFileAtomic(files[i + 2], await onnx(part))
   return files
 }
 

@@ -164,16 +164,21 @@ export function defaultSteps(model: Denoiser, sampler: SamplerName): number {
 
 /**
  * Samples of a denoiser by the sampler a request names. One that is told `classes` classes draws what it likes where no
- * labels are asked for, and follows those that are as `guidance` says.
+ * labels are asked for, and follows those that are as `guidance` says. One that makes samples of something, of the shape
+ * `given`, wants it.
  *
- * @throws RangeError when labels are asked of a denoiser that is told none, or are no classes of it.
+ * @throws RangeError when labels are asked of a denoiser that is told none, or are no classes of it, or nothing is given.
  */
 export function sampled(
   own: Denoiser,
   { sampler, guidance, rescale, interval, start, arc, inpaint, labels, ...request }: SampleRequest,
-  classes = 0,
+  { classes = 0, given = null }: { readonly classes?: number; readonly given?: readonly number[] | null } = {},
 ): AsyncGenerator<SampleStep> {
   const draw = samplers[sampler] as Sampler
+  if (given !== null && (request.given === undefined || inpaint))
+    throw new RangeError(
+      `given: the model makes samples of [${given.join(", ")}], got ${inpaint ? "known parts" : "nothing"} (with --from)`,
+    )
   if (labels === undefined && (guidance ?? rescale ?? interval) !== undefined)
     throw new RangeError("guidance: got it without labels, expected both (--label 7 --guidance 2)")
   if (labels !== undefined && classes === 0)
@@ -208,7 +213,11 @@ export function sampled(
  * predicts something else than eps, x0, v or the score, tells its own variance or is of a process that does not preserve
  * variance is written as one that predicts v and does.
  */
-export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Exported {
+export function exportedDenoiser(
+  own: Denoiser,
+  recipe: string,
+  { classes = 0, given }: { readonly classes?: number; readonly given?: readonly number[] } = {},
+): Exported {
   const model = preserving(own)
   const { name, steps, alphaBar } = model.process.schedule
   const isPlain = model === own && model.variance !== "learned"
@@ -218,10 +227,14 @@ export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Ex
       { name: "x", dtype: "float32", shape: [batchSize, ...model.shape] },
       { name: "t", dtype: "int32", shape: [batchSize] },
       ...(classes > 0 ? [{ name: "labels", dtype: "int32" as const, shape: [batchSize] }] : []),
+      ...(given ? [{ name: "given", dtype: "float32" as const, shape: [batchSize, ...given] }] : []),
     ],
     output: predict,
-    call: (x: Tensor, t: Tensor, labels?: Tensor) =>
-      isPlain ? model.network.forward(x, t, labels) : model.at(x, t.add(1), labels).v,
+    call: (x: Tensor, t: Tensor, ...rest: Tensor[]) => {
+      const labels = classes > 0 ? rest[0] : undefined
+      const seen = given === undefined ? undefined : rest.at(-1)
+      return isPlain ? model.network.forward(x, t, labels, seen) : model.at(x, t.add(1), labels, seen).v
+    },
     metadata: {
       "tweedie.recipe": recipe,
       "tweedie.predict": predict,
