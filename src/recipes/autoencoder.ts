@@ -77,7 +77,7 @@ const schema = z.strictObject({
     .number()
     .min(0)
     .max(1e3)
-    .default(1e-4)
+    .default(1e-3)
     .describe("weight of the latents' divergence from the standard normal: twice the variance of noise in the images"),
 })
 

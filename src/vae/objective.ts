@@ -19,7 +19,7 @@ export interface ReconstructionOptions {
  *
  * @throws RangeError when the weight is negative; UsageError where the network gives other images than it takes.
  */
-export function reconstruction(network: AutoencoderKL, { kl = 1e-4 }: ReconstructionOptions = {}): Objective {
+export function reconstruction(network: AutoencoderKL, { kl = 1e-3 }: ReconstructionOptions = {}): Objective {
   if (!(kl >= 0 && Number.isFinite(kl)))
     throw new RangeError(`reconstruction: got kl ${kl}, expected a finite number from 0`)
   return {
