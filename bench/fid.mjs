@@ -2,7 +2,7 @@
  * FID of two sets of features, from streams of batches: seconds, and the most memory the process held.
  *
  *   npm run build
- *   node bench/fid.mjs [--rows 50000] [--features 2048] [--batch 500]
+ *   npm run bench -- fid [--rows 50000] [--features 2048] [--batch 500]
  *
  * The features are made while they are read: rectified normals, cheap and correlated, of different spread in the two
  * sets. The last line is one JSON object: seconds of the whole, of making the features, of the statistics of each set

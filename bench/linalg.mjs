@@ -3,7 +3,7 @@
  *
  *   npm run build
  *   npm install --prefix /tmp/ml ml-matrix@6.15.1
- *   node bench/linalg.mjs --ml /tmp/ml/node_modules/ml-matrix [--rounds 7]
+ *   npm run bench -- linalg --ml /tmp/ml/node_modules/ml-matrix [--rounds 7]
  *
  * Without --ml that column is left out; without python3 and NumPy so is theirs. Each round runs every library once, one
  * after the other; the table gives medians in milliseconds and the ratios of medians (above 1: linalg is faster).

@@ -1,4 +1,4 @@
-// Measurements beside PyTorch, on the built package: npm run bench -- NAME [options]; bench/README.md says how to read them.
+// Measurements beside PyTorch and others, on the built package: npm run bench -- NAME [options]; bench/README.md says how to read them.
 import { access } from "node:fs/promises"
 
 const benches = {
@@ -7,6 +7,9 @@ const benches = {
   ops: "single ops and their gradients",
   mlp: "one training step of a small variational autoencoder of linear layers",
   transformer: "one training step of a causal transformer",
+  linalg: "decompositions beside NumPy and ml-matrix",
+  transport: "exact transport beside POT",
+  fid: "FID of many wide features: seconds and memory",
 }
 
 const [name, ...args] = process.argv.slice(2)
@@ -21,5 +24,7 @@ try {
   console.error("bench: the package is not built (npm run build)")
   process.exit(1)
 }
+// Those that stand alone read the command line themselves, as if started by their own name.
+process.argv.splice(2, 1)
 const { bench } = await import(`./${name}.mjs`)
-await bench(args)
+await bench?.(args)

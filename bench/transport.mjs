@@ -3,7 +3,7 @@
  *
  *   npm run build
  *   pip install pot
- *   node bench/transport.mjs [--size 1000] [--rounds 7]
+ *   npm run bench -- transport [--size 1000] [--rounds 7]
  *
  * Each round runs both sides once on each case, one after the other, in processes that stay; the first round warms up
  * and is not counted. The last line is one JSON object: for each case the median and the least milliseconds of both

@@ -13,6 +13,8 @@ interface JsonSchema {
   readonly default?: unknown
   readonly enum?: readonly string[]
   readonly items?: JsonSchema
+  /** Of the help, under which it stands. */
+  readonly heading?: string
 }
 
 /** `dataDir` is `--data-dir`. */
@@ -27,7 +29,7 @@ function propertiesOf(schema: z.ZodObject): Readonly<Record<string, JsonSchema>>
 
 /** Adds a flag for every option of a schema; `skip` names those the command has already. */
 export function addFlags(command: Command, schema: z.ZodObject, skip: readonly string[] = []): Command {
-  for (const [key, { type, description = "", default: fallback, enum: choices }] of Object.entries(
+  for (const [key, { type, description = "", default: fallback, enum: choices, heading }] of Object.entries(
     propertiesOf(schema),
   )) {
     // What has parts is told by another run, not by people.
@@ -46,6 +48,7 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${isOn ? flagOf(key).replace("--", "--no-") : flagOf(key)}${value}`,
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
+    if (heading !== undefined) option.helpGroup(heading)
     command.addOption(option)
     // Where there is only the one that turns it off, the parser makes up a default that would win over a file's value.
     if (isOn) command.addOption(new Option(flagOf(key)).hideHelp())

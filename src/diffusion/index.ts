@@ -65,6 +65,7 @@ export {
 } from "./objective-score.ts"
 export type { Times } from "./objective-times.ts"
 export { bySnr, bySnrPlusOne, edmWeight, minSnr, p2, type Weighting } from "./objective-weight.ts"
+export { PixelPrior } from "./pixel-prior.ts"
 export { PointNet, type PointNetOptions } from "./pointnet.ts"
 export { gaussian, type Kernel, type Levels, type Posterior, Process } from "./process.ts"
 export { type EdmOptions, edm, flow, subVp, type VeOptions, type VpOptions, ve, vp } from "./process-sde.ts"
@@ -95,6 +96,7 @@ export { type UnipcOptions, unipc } from "./samplers/unipc.ts"
 export {
   type BetaRange,
   cosine,
+  geometric,
   type KarrasOptions,
   karras,
   linear,

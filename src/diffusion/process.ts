@@ -38,6 +38,8 @@ export interface Levels {
   readonly isLearned?: boolean
   /** What the network is told of float32 times `[batch]`; t - 1 unless given. */
   readonly told?: (t: Tensor) => Tensor
+  /** Signal and sigma from what the network is told, `[batch]`, where that is not t - 1. */
+  readonly scalesTold?: (told: Tensor) => readonly [signal: Tensor, sigma: Tensor]
 }
 
 /**
@@ -214,6 +216,12 @@ export class Process {
   /** What networks are told of times `[batch]`: t - 1, which counts from 0 as PyTorch's do. */
   told(t: Tensor): Tensor {
     return this.levels.told?.(t.cast("float32")) ?? t.sub(1)
+  }
+
+  /** {@link scales} from what networks are told, for networks that need to know how much noise they see. */
+  scalesTold(told: Tensor, rank: number): [signal: Tensor, sigma: Tensor] {
+    const found = this.levels.scalesTold?.(told.cast("float32"))
+    return found === undefined ? this.scales(told.add(1), rank) : [spread(found[0], rank), spread(found[1], rank)]
   }
 
   /** x_t = signal x0 + sigma eps, for times `[batch]` (1 ... T). */

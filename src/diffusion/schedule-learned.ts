@@ -144,5 +144,6 @@ export function learned(schedule: LearnedSchedule, { steps = 1000 }: { readonly 
       gammas(t)
         .sub(least)
         .mul((steps - 1) / span),
+    scalesTold: (told) => scalesOf(told.mul(span / (steps - 1)).add(least)),
   })
 }

@@ -158,13 +158,29 @@ export function karras(steps = 1000, options: KarrasOptions = {}): Schedule {
   const { min = 0.002, max = 80, rho = 7 } = options
   if (!(min > 0 && max > min && rho > 0 && max < 1e6))
     throw new RangeError(`karras: got min ${min}, max ${max}, rho ${rho}, expected 0 < min < max < 1e6 and rho above 0`)
-  const squares = Float64Array.from({ length: steps + 1 }, (_, t) =>
-    t === 0 ? 0 : karrasSigma(t, steps, options) ** 2,
-  )
+  return fromRatios("karras", steps, (t) => karrasSigma(t, steps, options))
+}
+
+/** The variance-preserving schedule of ratios of sigma to signal at times 1 ... T. */
+function fromRatios(name: string, steps: number, ratio: (t: number) => number): Schedule {
+  const squares = Float64Array.from({ length: steps + 1 }, (_, t) => (t === 0 ? 0 : ratio(t) ** 2))
   return schedule(
-    "karras",
+    name,
     Float64Array.from({ length: steps }, (_, i) => (squares[i + 1] - squares[i]) / (1 + squares[i + 1])),
   )
+}
+
+/**
+ * The ratio of sigma to signal grows by one factor a step from `min` (a sixth of the distance of two bytes) to `max`, so
+ * gamma, minus the log signal-to-noise ratio, is a straight line. Every level of noise then counts in proportion to its
+ * share of the bound: this is the schedule for likelihood. Source: Kingma et al. 2021, sections 3.2 and 5.1.
+ */
+export function geometric(steps = 1000, { min = 0.0013, max = 40 }: Omit<KarrasOptions, "rho"> = {}): Schedule {
+  checkSteps("geometric", steps)
+  if (!(min > 0 && max > min && max < 1e6))
+    throw new RangeError(`geometric: got min ${min}, max ${max}, expected 0 < min < max < 1e6`)
+  const ratio = (t: number): number => (steps === 1 ? max : min * (max / min) ** ((t - 1) / (steps - 1)))
+  return fromRatios("geometric", steps, ratio)
 }
 
 /**

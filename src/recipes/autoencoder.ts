@@ -12,7 +12,7 @@ import { codec } from "../vae/codec.ts"
 import { spreadOf } from "../vae/latents.ts"
 import { reconstruction } from "../vae/objective.ts"
 import { type ErrorOptions, type ErrorStep, ImageError, joined, rowsOf } from "./figures.ts"
-import { expectFits, trainingOptions, whole } from "./options.ts"
+import { expectFits, grouped, trainingOptions, whole } from "./options.ts"
 import { pictureOf } from "./picture.ts"
 import type { Experiment, Exported, Recipe, SampleRequest } from "./recipe.ts"
 import {
@@ -38,29 +38,33 @@ const { size, colour, shift, skipBroken, cache, flip } = folderSource.own!
 
 /** Options that say which images, and what the network is. */
 export const coderOptions = {
-  data: z
-    .enum(["cifar10", "images", "mnist", "fashion", "glyphs"])
-    .default("cifar10")
-    .describe("which images; images are your own, from --data-dir"),
+  ...grouped("Data:", {
+    data: z
+      .enum(["cifar10", "images", "mnist", "fashion", "glyphs"])
+      .default("cifar10")
+      .describe("which images; images are your own, from --data-dir"),
+    size,
+    colour,
+    flip,
+    shift,
+    skipBroken,
+    cache,
+  }),
   dataDir: trainingOptions.dataDir,
   seed: trainingOptions.seed,
-  size,
-  colour,
-  flip,
-  shift,
-  skipBroken,
-  cache,
-  width: whole(1, 4096).default(32).describe("channels of the first level"),
-  multipliers: z
-    .array(whole(1, 64))
-    .min(1)
-    .max(6)
-    .default([1, 2])
-    .describe("channels of each level, as multiples of the width; all but the last halve the size"),
-  latentChannels: whole(1, 256).default(4).describe("channels of the latents"),
-  layers: whole(1, 16).default(1).describe("residual blocks a level of the encoder; one more in the decoder"),
-  groups: whole(1, 256).default(8).describe("groups of the normalisations"),
-  attention: z.boolean().default(false).describe("attention in the middle"),
+  ...grouped("Network:", {
+    width: whole(1, 4096).default(32).describe("channels of the first level"),
+    multipliers: z
+      .array(whole(1, 64))
+      .min(1)
+      .max(6)
+      .default([1, 2])
+      .describe("channels of each level, as multiples of the width; all but the last halve the size"),
+    latentChannels: whole(1, 256).default(4).describe("channels of the latents"),
+    layers: whole(1, 16).default(1).describe("residual blocks a level of the encoder; one more in the decoder"),
+    groups: whole(1, 256).default(8).describe("groups of the normalisations"),
+    attention: z.boolean().default(false).describe("attention in the middle"),
+  }),
 }
 
 /** Those options, filled in. */
@@ -73,12 +77,16 @@ const schema = z.strictObject({
   batch: trainingOptions.batch.default(64),
   lr: trainingOptions.lr.default(2e-3),
   ema: trainingOptions.ema.default(0.999),
-  kl: z
-    .number()
-    .min(0)
-    .max(1e3)
-    .default(1e-3)
-    .describe("weight of the latents' divergence from the standard normal: twice the variance of noise in the images"),
+  ...grouped("What is made small:", {
+    kl: z
+      .number()
+      .min(0)
+      .max(1e3)
+      .default(1e-3)
+      .describe(
+        "weight of the latents' divergence from the standard normal: twice the variance of noise in the images",
+      ),
+  }),
 })
 
 /** The set of images that options name. */

@@ -4,7 +4,15 @@ import type { Dataset } from "../data/dataset.ts"
 import { Concatenated, smaller, smallerImages } from "../diffusion/conditioning.ts"
 import { seeded } from "../nn/init.ts"
 import { built, judged, unetOf } from "./model.ts"
-import { diffusionOptions, labelOptions, objectiveOptions, trainingOptions, unetOptions, whole } from "./options.ts"
+import {
+  diffusionOptions,
+  grouped,
+  labelOptions,
+  objectiveOptions,
+  trainingOptions,
+  unetOptions,
+  whole,
+} from "./options.ts"
 import { pictureOf } from "./picture.ts"
 import type { Experiment, Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
@@ -35,13 +43,13 @@ interface ImageRecipe<O> {
   }
 }
 
-const own = {
+const own = grouped("Super-resolution:", {
   upscale: whole(1, 64)
     .default(1)
     .describe(
       "how many times larger than small images samples are that are made of them (1: they are made of nothing)",
     ),
-}
+})
 
 const allOptions = {
   ...trainingOptions,
@@ -98,6 +106,7 @@ function build<O>(source: ImageSource<O>, o: Options & O): Experiment {
   const { model, objective, variables } = built(network, o, {
     classes,
     labelDropout: o.labelDropout,
+    pixelPrior: o.pixelPrior,
     ...(isMade && { given: (x0) => smaller(x0, upscale) }),
   })
   return {

@@ -13,7 +13,7 @@ import { channelSpreads, latents, spreadOf } from "../vae/latents.ts"
 import { autoencoderOf, coderOptions, errorOf, exportedCoder, imageShapeOf, imagesOf, sourceOf } from "./autoencoder.ts"
 import { type ErrorOptions, type ErrorStep, joined, rowsOf } from "./figures.ts"
 import { built, judged, unetOf } from "./model.ts"
-import { diffusionOptions, labelOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
+import { diffusionOptions, grouped, labelOptions, objectiveOptions, trainingOptions, unetOptions } from "./options.ts"
 import { pictureOf } from "./picture.ts"
 import type { Experiment, Recipe, SampleRequest } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
@@ -29,12 +29,15 @@ const coderSchema = z.strictObject({
   shiftFactor: z.number().describe("mean of the latents, diffusers' shift_factor"),
 })
 
+// What a byte may be says nothing of a latent.
+const { pixelPrior: _, ...network } = unetOptions
+
 const schema = z.strictObject({
   ...trainingOptions,
   ...diffusionOptions,
   ...objectiveOptions,
   ...labelOptions,
-  ...unetOptions,
+  ...network,
   steps: trainingOptions.steps.default(4500),
   batch: trainingOptions.batch.default(64),
   lr: trainingOptions.lr.default(1e-3),
@@ -42,11 +45,13 @@ const schema = z.strictObject({
   width: unetOptions.width.default(64),
   multipliers: unetOptions.multipliers.default([1, 2, 2]),
   patch: unetOptions.patch.default(1),
-  autoencoder: z
-    .string()
-    .optional()
-    .describe("run of the recipe autoencoder; its weights are copied, and the run is not needed again"),
-  cache: z.number().min(0).max(1_000_000).default(1024).describe("megabytes of latents kept in memory"),
+  ...grouped("Latents:", {
+    autoencoder: z
+      .string()
+      .optional()
+      .describe("run of the recipe autoencoder; its weights are copied, and the run is not needed again"),
+    cache: z.number().min(0).max(1_000_000).default(1024).describe("megabytes of latents kept in memory"),
+  }),
   coder: coderSchema.optional().describe("what that run's autoencoder is"),
 })
 type Options = z.output<typeof schema>

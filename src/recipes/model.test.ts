@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { z } from "zod"
-import { take } from "../data/dataset.ts"
+import { range, take } from "../data/dataset.ts"
 import { loader } from "../data/loader.ts"
 import { last } from "../diffusion/samplers/sampler.ts"
 import { configure } from "../engine/runtime.ts"
@@ -126,10 +126,30 @@ describe("a model of images that is told labels", () => {
     expect(experiment.exported.inputs.map((i) => i.name)).toEqual(["x", "t", "labels"])
   })
 
+  test("needs fewer bits after forty updates where it says what each pixel may be than by eps", async () => {
+    const bitsOf = async (more: object): Promise<number> => {
+      const small = { width: 16, patch: 4, multipliers: [1], lr: 5e-3, ema: 0.8, schedule: "geometric" }
+      const { objective, optimizer, ema, bound, data, heldOut, variables } = glyphs.build(
+        glyphs.options.parse({ ...small, objective: "vlb", ...more }) as never,
+      )
+      const training = train(objective, loader(await data(), { batch: 32 }), { optimizer, ema, steps: 40 })
+      for await (const { loss } of training) expect(Number.isFinite(loss)).toBe(true)
+      await training.dispose()
+      expect(variables.size).toBeGreaterThan(0)
+      const { total } = await last(bound(take(await heldOut(), 16).batch(range(16)).x, { draws: 8, clip: null }))
+      return total.bits
+    }
+    const bits = await bitsOf({ predict: "x0", pixelPrior: true })
+    expect(bits).toBeLessThan(0.5 * (await bitsOf({ predict: "eps" })))
+  })
+
   test("says what it cannot do", () => {
     const request = { count: 1, sampler: "ddim", seed: 0 } as const
     expect(() => experiment.sample({ ...request, guidance: 2 })).toThrow("guidance: got it without labels")
     expect(() => experiment.sample({ ...request, labels: Int32Array.of(10) })).toThrow("label: got 10, expected 0 to 9")
+    expect(() => glyphs.build(glyphs.options.parse({ pixelPrior: true }) as never)).toThrow(
+      "--pixel-prior: it gives x0 and no variance (give --predict x0)",
+    )
     const plain = build({})
     expect(() => plain.sample({ ...request, labels: Int32Array.of(1) })).toThrow("was not trained with labels")
     expect(() => plain.classify({ dtype: "float32", shape: [0, 2], data: new Float32Array(0) }, {})).toThrow(

@@ -10,10 +10,12 @@ import { hybrid, vlb } from "../diffusion/objective-bound.ts"
 import { edmLoss } from "../diffusion/objective-edm.ts"
 import { learnedVariables, vdm } from "../diffusion/objective-learned.ts"
 import { bySnr, bySnrPlusOne, minSnr, p2 } from "../diffusion/objective-weight.ts"
+import { PixelPrior } from "../diffusion/pixel-prior.ts"
 import { gaussian, type Process } from "../diffusion/process.ts"
 import { edm, flow, subVp, ve, vp } from "../diffusion/process-sde.ts"
 import {
   cosine,
+  geometric,
   karras,
   linear,
   type Schedule,
@@ -45,6 +47,7 @@ const schedules: Readonly<Record<ModelOptions["schedule"], (steps: number) => Sc
   sqrt,
   "sqrt-beta": sqrtBeta,
   karras,
+  geometric,
 }
 
 const processes: Readonly<
@@ -74,7 +77,9 @@ type UnetOptions = z.output<z.ZodObject<typeof unetOptions>>
  */
 export function unetOf(
   name: string,
-  o: UnetOptions & Pick<ModelOptions, "variance"> & { readonly batch: number },
+  o: Omit<UnetOptions, "pixelPrior"> & { readonly pixelPrior?: boolean } & Pick<ModelOptions, "variance"> & {
+      readonly batch: number
+    },
   {
     shape,
     classes,
@@ -96,15 +101,17 @@ export function unetOf(
     dropout,
     // The last class is none.
     classes: classes > 0 ? classes + 1 : null,
-    outputs: o.variance === "learned" ? 2 : 1,
+    outputs: o.pixelPrior ? 4 : o.variance === "learned" ? 2 : 1,
   })
 }
 
-/** What a denoiser is beside what its options say. */
+/** What {@link built} needs to know beside the options that all diffusion recipes share. */
 export interface BuiltOptions {
   /** Classes that it is told, if any. */
   readonly classes?: number
   readonly labelDropout?: number
+  /** Whether the network's output is a prior of each pixel. */
+  readonly pixelPrior?: boolean
   /** What it is given, made of clean samples. */
   readonly given?: (x0: Tensor) => Tensor
   /** Bound on |x0| while sampling; the denoiser's own unless given. */
@@ -127,13 +134,15 @@ export interface Built<N extends Network> {
 export function built<N extends Network & object>(
   network: N,
   options: ModelOptions & ObjectiveOptions,
-  { classes = 0, labelDropout = 0.1, given, clip }: BuiltOptions = {},
-): Built<N> {
+  { classes = 0, labelDropout = 0.1, pixelPrior = false, given, clip }: BuiltOptions = {},
+): Built<N | PixelPrior<N>> {
   const conditioned = (objective: Objective): Objective => {
     const told = classes === 0 ? objective : dropLabels(objective, { none: classes, share: labelDropout })
     return given === undefined ? told : withGiven(told, given)
   }
   const { predict, variance, sigmaData, process, times, objective, draw, firstStd } = options
+  if (pixelPrior && (predict !== "x0" || variance === "learned"))
+    throw new RangeError("--pixel-prior: it gives x0 and no variance (give --predict x0)")
   const head = {
     predict,
     variance,
@@ -143,16 +152,18 @@ export function built<N extends Network & object>(
   }
   if ((process === "learned") !== (objective === "vdm"))
     throw new RangeError(`--process ${process}: the objective is ${objective} (learned and vdm go together)`)
+  const join = (process: Process): Denoiser<N | PixelPrior<N>> =>
+    denoiser(pixelPrior ? new PixelPrior(network, process) : network, process, head)
   if (process !== "learned") {
-    const model = denoiser(network, processOf(options), head)
-    return { model, objective: conditioned(objectiveOf(model, options)), variables: variables(network) }
+    const model = join(processOf(options))
+    return { model, objective: conditioned(objectiveOf(model, options)), variables: variables(model.network) }
   }
   if (draw === "loss-aware" || variance === "learned")
     throw new RangeError("--process learned: times are drawn stratified or uniform, and variances are not learned")
   const schedule = new LearnedSchedule()
-  const model = denoiser(network, learned(schedule, { steps: times }), head)
+  const model = join(learned(schedule, { steps: times }))
   const objectiveOfAll = conditioned(vdm(model, schedule, { times: draw }))
-  return { model, objective: objectiveOfAll, variables: learnedVariables(network, schedule) }
+  return { model, objective: objectiveOfAll, variables: learnedVariables(model.network, schedule) }
 }
 
 /** The objective that options ask for of a denoiser whose process is not learned. */

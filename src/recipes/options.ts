@@ -4,8 +4,12 @@ import { z } from "zod"
 /** A whole number within bounds. */
 export const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 
+/** Options under one heading of the help. */
+export const grouped = <O extends Record<string, z.ZodType>>(heading: string, options: O): O =>
+  Object.fromEntries(Object.entries(options).map(([name, schema]) => [name, schema.meta({ heading })])) as O
+
 /** Options of every training. */
-export const trainingOptions = {
+export const trainingOptions = grouped("Training:", {
   steps: whole(1, 10_000_000).describe("updates to make"),
   batch: whole(1, 65_536).describe("samples an update"),
   lr: z.number().positive().max(10).describe("highest learning rate; it falls to 0 along a cosine"),
@@ -23,10 +27,10 @@ export const trainingOptions = {
     .describe("stop after so many updates without a lower validation loss (0: never)"),
   seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes initial weights, noise and the order of the data"),
   dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
-}
+})
 
 /** Options of every diffusion model. */
-export const diffusionOptions = {
+export const diffusionOptions = grouped("Noise, and what the network predicts of it:", {
   process: z
     .enum(["discrete", "vp", "sub-vp", "ve", "edm", "flow", "learned"])
     .default("discrete")
@@ -34,7 +38,7 @@ export const diffusionOptions = {
       "how noise comes: by the steps of a schedule, or in continuous time (flow is flow matching's path, learned wants the objective vdm)",
     ),
   schedule: z
-    .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras"])
+    .enum(["cosine", "linear", "scaled-linear", "sigmoid", "sigmoid-beta", "sqrt", "sqrt-beta", "karras", "geometric"])
     .default("cosine")
     .describe("noise schedule of the discrete process"),
   zeroSnr: z.boolean().default(false).describe("stretch the schedule until nothing of the data is left at its end"),
@@ -56,10 +60,10 @@ export const diffusionOptions = {
       "least standard deviation a learned variance may have in the last step of sampling (default: OpenAI's rule)",
     ),
   sigmaData: z.number().positive().max(100).default(0.5).describe("standard deviation of the data, for edm"),
-}
+})
 
 /** Options of how a diffusion model is trained. */
-export const objectiveOptions = {
+export const objectiveOptions = grouped("What is made small:", {
   objective: z
     .enum(["simple", "snr", "snr+1", "min-snr", "p2", "edm", "hybrid", "vlb", "vdm"])
     .default("simple")
@@ -69,10 +73,10 @@ export const objectiveOptions = {
     .enum(["stratified", "uniform", "loss-aware"])
     .default("stratified")
     .describe("how training draws times: one from each part of the range, each alone, or where the loss is large"),
-}
+})
 
 /** Options of models that are told what to draw. */
-export const labelOptions = {
+export const labelOptions = grouped("Labels:", {
   labels: z
     .boolean()
     .default(false)
@@ -83,17 +87,23 @@ export const labelOptions = {
     .max(1)
     .default(0.1)
     .describe("share of labels that training leaves out, which guidance needs"),
-}
+})
 
 /** Options of the U-Net. */
-export const unetOptions = {
+export const unetOptions = grouped("Network:", {
   width: whole(1, 4096).describe("channels of the first level"),
   multipliers: z.array(whole(1, 64)).min(1).max(8).describe("channels of each level, as multiples of the width"),
   patch: whole(1, 16).describe("side of the pixel blocks that become channels: 2 leaves out the costliest level"),
+  pixelPrior: z
+    .boolean()
+    .default(false)
+    .describe(
+      "the network says what each pixel may be, and Bayes' rule what it is: for likelihood (wants --predict x0)",
+    ),
   layers: whole(1, 16).default(1).describe("residual blocks a level"),
   groups: whole(1, 256).default(8).describe("groups of the normalisations"),
   dropout: z.number().min(0).max(0.99).default(0).describe("share of activations dropped in training"),
-}
+})
 
 /** Most parameters a network may have: with their gradients, averages and the optimizer's slots, ten gigabytes. */
 const maxParameters = 5e8

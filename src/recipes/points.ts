@@ -6,7 +6,7 @@ import type { NdArray } from "../engine/array.ts"
 import type { Raster } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
 import { built, judged } from "./model.ts"
-import { diffusionOptions, expectFits, objectiveOptions, trainingOptions } from "./options.ts"
+import { diffusionOptions, expectFits, grouped, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
 import { trained } from "./training.ts"
@@ -21,12 +21,16 @@ const schema = z.strictObject({
   batch: trainingOptions.batch.default(512),
   lr: trainingOptions.lr.default(2e-3),
   ema: trainingOptions.ema.default(0.995),
-  set: z
-    .enum(["eightGaussians", "moons", "swissRoll", "checkerboard", "pinwheel"])
-    .default("eightGaussians")
-    .describe("which points"),
-  width: z.number().int().min(1).max(4096).default(128).describe("width of the hidden layers"),
-  layers: z.number().int().min(1).max(64).default(3).describe("hidden layers"),
+  ...grouped("Data:", {
+    set: z
+      .enum(["eightGaussians", "moons", "swissRoll", "checkerboard", "pinwheel"])
+      .default("eightGaussians")
+      .describe("which points"),
+  }),
+  ...grouped("Network:", {
+    width: z.number().int().min(1).max(4096).default(128).describe("width of the hidden layers"),
+    layers: z.number().int().min(1).max(64).default(3).describe("hidden layers"),
+  }),
 })
 
 /** Points in the plane: the smallest diffusion model there is. */

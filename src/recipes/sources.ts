@@ -6,6 +6,7 @@ import type { Dataset } from "../data/dataset.ts"
 import { imageFolder, lookIntoFolder } from "../data/folder.ts"
 import { glyphs as glyphData } from "../data/glyphs.ts"
 import { fashion as fashionData, mnist as mnistData } from "../data/mnist.ts"
+import { grouped } from "./options.ts"
 
 /** Channels, height and width of images. */
 export type ImageShape = readonly [channels: number, height: number, width: number]
@@ -86,7 +87,7 @@ export const cifarSource: ImageSource<FlipOptions> = {
   doc: "CIFAR-10: 50,000 small photographs of ten kinds of things, 32x32, in colour",
   shape: [3, 32, 32],
   classes: 10,
-  own: { flip: z.boolean().default(true).describe("do not mirror half of the images") },
+  own: grouped("Data:", { flip: z.boolean().default(true).describe("do not mirror half of the images") }),
   data: ({ dataDir }, { split }) => cifarData({ split, ...(dataDir !== undefined && { dir: dataDir }) }),
   augmented: (data, { flip, seed }) => (flip ? augment(data, { seed }) : data),
 }
@@ -113,14 +114,14 @@ export const folderSource: ImageSource<FolderSourceOptions> = {
   name: "images",
   doc: "your own pictures: --data-dir <folder of PNG or JPEG files>, of any size, in gray or colour",
   shape: ({ size, colour }) => [colour === "gray" ? 1 : 3, size, size],
-  own: {
+  own: grouped("Data:", {
     size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
     colour: z.enum(["auto", "gray", "rgb"]).default("auto").describe("auto looks at the pictures"),
     flip: z.boolean().default(true).describe("do not mirror half of the pictures"),
     shift: z.number().int().min(0).max(512).default(0).describe("most pixels they are moved in each direction"),
     skipBroken: z.boolean().default(false).describe("pass over files that cannot be read, instead of stopping"),
     cache: z.number().min(0).max(1_000_000).default(256).describe("megabytes of scaled pictures kept in memory"),
-  },
+  }),
   complete: async (o) => {
     if (o.colour !== "auto") return {}
     const { channels } = await lookIntoFolder(folderOf(o), { broken: brokenOf(o) })

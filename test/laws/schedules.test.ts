@@ -8,6 +8,7 @@ import { edm, flow, subVp, ve, vp } from "../../src/diffusion/process-sde.ts"
 import * as file from "../../src/diffusion/schedule.ts"
 import {
   cosine,
+  geometric,
   karras,
   linear,
   type Schedule,
@@ -32,6 +33,7 @@ const schedules: Readonly<Record<string, (steps: number) => Schedule>> = {
   sigmoid,
   sqrt,
   karras,
+  geometric,
 }
 
 test("every schedule of its file is exported and under the laws", () => {
@@ -159,6 +161,17 @@ test("Karras' levels run from .002 to 80 by the seventh root", () => {
   expect(sigma(17)).toBeCloseTo((80 ** (1 / 7) + (0.002 ** (1 / 7) - 80 ** (1 / 7)) / 17) ** 7, 8)
   for (const bad of [{ min: 0 }, { min: 3, max: 2 }, { rho: 0 }])
     expect(() => karras(10, bad)).toThrow("expected 0 < min < max")
+})
+
+test("on a geometric schedule the bound weighs every error of eps alike", () => {
+  const { alphaBar } = geometric(1000)
+  const snr = (t: number): number => alphaBar[t] / (1 - alphaBar[t])
+  expect(Math.sqrt(1 / snr(1))).toBeCloseTo(0.0013, 12)
+  expect(Math.sqrt(1 / snr(1000))).toBeCloseTo(40, 8)
+  // KL is half of what signal-to-noise is lost, times the error of x0, which is the error of eps over the ratio.
+  const step = (2 * Math.log(40 / 0.0013)) / 999
+  for (const t of [2, 10, 500, 1000]) expect((snr(t - 1) - snr(t)) / snr(t)).toBeCloseTo(Math.expm1(step), 9)
+  expect(() => geometric(10, { min: 3, max: 2 })).toThrow("geometric: got min 3, max 2, expected 0 < min < max < 1e6")
 })
 
 /** Processes in continuous time, and their signal and sigma at u = t / T by the papers' formulas. */
