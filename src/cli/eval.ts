@@ -4,6 +4,7 @@ import { range } from "../data/dataset.ts"
 import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
+import type { ErrorStep } from "../recipes/figures.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Interrupt } from "./interrupt.ts"
 import { Progress } from "./progress.ts"
@@ -13,9 +14,11 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const evalOptions = z.strictObject({
   metric: z
-    .enum(["bpd", "flow"])
-    .default("bpd")
-    .describe("bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow"),
+    .enum(["bpd", "flow", "error"])
+    .optional()
+    .describe(
+      "bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow. error: how far images are from what they should be, of autoencoders, of latents and of small images made large (default: what the run has)",
+    ),
   count: z.number().int().min(1).max(10_000_000).default(1000).describe("samples of the held-out data to judge on"),
   draws: z
     .number()
@@ -23,7 +26,9 @@ export const evalOptions = z.strictObject({
     .min(1)
     .max(100_000)
     .default(4)
-    .describe("times drawn for each sample, besides the first; as many as there are makes the sum over times exact"),
+    .describe(
+      "times drawn for each sample, besides the first; as many as there are makes the sum over times exact. Of error: samples for each small image",
+    ),
   form: z
     .enum(["denoising", "consistency"])
     .default("denoising")
@@ -69,6 +74,13 @@ function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
   return `${figure(total)} bits/dim, ${total.nats.toFixed(3)} nats (mean over ${done} samples ± standard error, ${evaluations} evaluations each)\n`
 }
 
+/** Figures by name, a line each. */
+function figureLines({ figures, done }: ErrorStep): string {
+  const width = Math.max(...Object.keys(figures).map((name) => name.length))
+  const lines = Object.entries(figures).map(([name, v]) => `  ${name.padEnd(width)}  ${v.toFixed(4)}`)
+  return `${lines.join("\n")}\n(of ${done} samples; errors on a scale of 0 to 1, ratios in decibels)\n`
+}
+
 /** Runs the verb. Resolves to the exit code. */
 export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(evalOptions, flags)
@@ -85,20 +97,28 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   stop.listen()
   const bar = new Progress("eval", o.count)
   const began = performance.now()
-  let found: BoundStep | OdeLikelihoodStep | undefined
+  let found: BoundStep | OdeLikelihoodStep | ErrorStep | undefined
+  const { metric = experiment.metrics[0] } = o
+  if (!experiment.metrics.includes(metric))
+    throw new MisuseError(
+      `--metric: got ${metric}, a run of ${config.recipe} like this is judged by ${experiment.metrics.join(" or ")}`,
+    )
   try {
-    const { metric, draws, form, rows, batch, seed, probes, tolerance } = o
+    const { draws, form, rows, batch, seed, probes, tolerance } = o
     const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
     const { x } = data.batch(range(o.count))
     const steps =
-      metric === "bpd"
-        ? experiment.bound(x, { draws, form, rows, ...(o.unclipped && { clip: null }), ...options })
-        : experiment.likelihood(x, { probes, rtol: tolerance, atol: tolerance, ...options })
+      metric === "error"
+        ? experiment.error!(x, { draws, seed, signal: stop.signal })
+        : metric === "bpd"
+          ? experiment.bound(x, { draws, form, rows, ...(o.unclipped && { clip: null }), ...options })
+          : experiment.likelihood(x, { probes, rtol: tolerance, atol: tolerance, ...options })
     for await (const at of steps) {
       found = at
-      const { done, count, total } = at
-      if (o.json) process.stdout.write(`${JSON.stringify({ event: "progress", done, count, ...total })}\n`)
-      else bar.update(done, `${figure(total)} bits/dim`)
+      const { done, count } = at
+      const told = "total" in at ? at.total : at.figures
+      if (o.json) process.stdout.write(`${JSON.stringify({ event: "progress", done, count, ...told })}\n`)
+      else bar.update(done, "total" in at ? `${figure(at.total)} bits/dim` : "")
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error
@@ -108,11 +128,14 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   }
   const seconds = (performance.now() - began) / 1000
   if (found !== undefined) {
-    const { metric, form, draws, unclipped, probes, tolerance, seed } = o
-    const asked = metric === "bpd" ? { form, draws, unclipped } : { probes, tolerance }
+    const { form, draws, unclipped, probes, tolerance, seed } = o
+    const asked = metric === "bpd" ? { form, draws, unclipped } : metric === "flow" ? { probes, tolerance } : { draws }
     const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
     if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)
-    else process.stdout.write("rows" in found ? boundTable(found) : flowLine(found))
+    else
+      process.stdout.write(
+        "figures" in found ? figureLines(found) : "rows" in found ? boundTable(found) : flowLine(found),
+      )
   }
   return stop.signal.aborted ? 130 : 0
 }

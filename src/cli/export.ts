@@ -37,9 +37,10 @@ export const exportOptions = z.strictObject({
 })
 
 /** The files that {@link writeExport} writes. */
-export const exportedFiles = (folder: string): string[] => [
+export const exportedFiles = ({ parts = {} }: Pick<Experiment, "parts">, folder: string): string[] => [
   join(folder, "model.onnx"),
   join(folder, "model.safetensors"),
+  ...Object.keys(parts).map((name) => join(folder, `${name}.onnx`)),
 ]
 
 /** What is exported as the bytes of an ONNX file. */
@@ -51,15 +52,16 @@ function onnxOf({ inputs, output, call, metadata }: Exported, { variables }: Exp
   )
 }
 
-/** Writes `model.onnx` and `model.safetensors` of an experiment into a folder that is there. */
+/** Writes `model.onnx`, `model.safetensors` and a file for each other part of an experiment into a folder that is there. */
 export async function writeExport(experiment: Experiment, folder: string): Promise<string[]> {
-  const { exported, variables } = experiment
-  const onnx = await onnxOf(exported, experiment)
+  const { exported, variables, parts = {} } = experiment
   const values = await read([...variables.values()])
   const weights = writeSafetensors(new Map([...variables.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
-  const files = exportedFiles(folder)
-  await writeFileAtomic(files[0], onnx)
+  const files = exportedFiles(experiment, folder)
+  await writeFileAtomic(files[0], await onnxOf(exported, experiment))
   await writeFileAtomic(files[1], weights)
+  for (const [i, part] of Object.values(parts).entries())
+    await writeFileAtomic(files[i + 2], await onnxOf(part, experiment))
   return files
 }
 

@@ -32,7 +32,8 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
   for (const [key, { type, description = "", default: fallback, enum: choices, heading }] of Object.entries(
     propertiesOf(schema),
   )) {
-    if (skip.includes(key)) continue
+    // What has parts is told by another run, not by people.
+    if (skip.includes(key) || type === "object") continue
     const value =
       type === "boolean"
         ? ""

@@ -36,11 +36,14 @@ async function runFacts(folder: string): Promise<Facts> {
     ...(last && { step: last["step"], loss: last["average"], seconds: Math.round(Number(last["seconds"])) }),
     checkpoints: notes.map(({ step }) => `${step}${step === best ? " (best)" : ""}`).join(", ") || "none",
     checkpointSize: sizeText(notes.reduce((sum, { bytes }) => sum + bytes, 0)),
-    ...config.options,
+    ...Object.fromEntries(Object.entries(config.options).map(([k, v]) => [k, isPlain(v) ? v : JSON.stringify(v)])),
     threads: config.threads,
     ...config.versions,
   }
 }
+
+/** Whether people can read a value as it is. */
+const isPlain = (v: unknown): boolean => typeof v !== "object" || v === null || Array.isArray(v)
 
 async function folderFacts(folder: string): Promise<Facts> {
   if (await isRun(folder)) return runFacts(folder)

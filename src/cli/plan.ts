@@ -78,8 +78,11 @@ export async function planned(flags: TrainFlags): Promise<Plan> {
   const asked = optionsOf(recipe, flags, { ...before?.options, ...fileOptions })
   const complete: CommonOptions = (await recipe.complete?.(asked as never)) ?? asked
   // The run may be gone on with from another folder.
-  const { dataDir } = complete
-  const options = dataDir === undefined ? complete : { ...complete, dataDir: resolve(dataDir) }
+  const paths = Object.entries(complete).filter(([key, v]) => ["dataDir", "autoencoder"].includes(key) && v)
+  const options: CommonOptions = {
+    ...complete,
+    ...Object.fromEntries(paths.map(([key, path]) => [key, resolve(path as string)])),
+  }
   // The same number of threads gives the same bits.
   const threads = whole("--threads", flags.threads, before?.threads ?? engineOptions().threads, 1)
   if (threads > 1024) throw new MisuseError(`--threads: got ${threads}, expected at most 1024`)

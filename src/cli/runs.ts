@@ -4,8 +4,8 @@ import { dirname, join } from "node:path"
 import { write } from "../engine/state.ts"
 import { recipes } from "../recipes/index.ts"
 import type { CommonOptions, Experiment, Recipe } from "../recipes/recipe.ts"
-import { bestOf, checkpointNotes, loadCheckpoint } from "../train/checkpoint.ts"
 import { isRun, type RunConfig, readRun } from "../train/run.ts"
+import { loadWeights } from "../train/weights.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Voice } from "./voice.ts"
 
@@ -47,11 +47,9 @@ export async function readConfigFile(path: string): Promise<Record<string, unkno
   throw new MisuseError(`--config ${path}: expected a JSON object of options`)
 }
 
-/** Which checkpoint is meant: a step, `best` or `last`; where nothing is said, the best if losses tell, else the last. */
-async function wantedStep(folder: string, at: string | undefined): Promise<number | "best" | undefined> {
-  if (at === undefined) return bestOf(await checkpointNotes(folder)) && "best"
-  if (at === "last") return undefined
-  if (at === "best") return "best"
+/** Which checkpoint is meant: a step, `best` or `last`. */
+function wanted(at: string | undefined): number | "best" | "last" | undefined {
+  if (at === undefined || at === "last" || at === "best") return at
   if (/^\d+$/.test(at)) return Number(at)
   throw new MisuseError(`--at: got ${at}, expected last, best or the step of a checkpoint`)
 }
@@ -64,17 +62,13 @@ export async function loadRun(
   const config = await readRun(folder)
   const recipe = recipeOf(config.recipe)
   const experiment = recipe.build(optionsOf(recipe, {}, config.options) as never)
-  const step = await wantedStep(folder, at)
-  const state = await loadCheckpoint(folder, {
-    warn: (line) => voice.warn(line),
-    ...(step !== undefined && { step }),
-  })
+  const { step, values } = await loadWeights(folder, { at: wanted(at), warn: (line) => voice.warn(line) })
   for (const [name, variable] of experiment.variables) {
-    const value = state.ema?.get(name) ?? state.model.get(name)
-    if (value === undefined) throw new MisuseError(`${folder}: the checkpoint of step ${state.step} has no ${name}`)
+    const value = values.get(name)
+    if (value === undefined) throw new MisuseError(`${folder}: the checkpoint of step ${step} has no ${name}`)
     await write(new Map([[variable, value]]))
   }
-  return { config, experiment, step: state.step }
+  return { config, experiment, step }
 }
 
 /** Refuses a file whose folder is not there, before work begins that it is to hold. */

@@ -2,15 +2,16 @@
 import { join } from "node:path"
 import { z } from "zod"
 import { masked } from "../diffusion/inpainting.ts"
-import { type SamplerOptions, type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
+import type { SamplerOptions, SampleStep } from "../diffusion/samplers/sampler.ts"
 import { array, type NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
-import type { Guided } from "../recipes/recipe.ts"
+import type { Experiment, Guided } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { givenOf } from "./given.ts"
 import { labelsOf, readArray, readSamples } from "./labels.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
@@ -46,7 +47,9 @@ export const sampleOptions = z.strictObject({
   from: z
     .string()
     .optional()
-    .describe("samples to begin with, partway: a PNG of one image, or .npy as this command writes it"),
+    .describe(
+      "what to begin with: samples, partway; small images, of a run with --upscale; images, of an autoencoder. A PNG of one, or .npy as this command writes it (default for the last two: held-out data)",
+    ),
   strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
   arc: z
     .number()
@@ -87,16 +90,23 @@ const maxValues = 2 ** 28
 /** What a request gets from the flags of labels and files. */
 async function asked(
   { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
-  shape: readonly number[],
+  experiment: Experiment,
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
   if ((known === undefined) !== (mask === undefined))
     throw new MisuseError("--known and --mask: got one of them, expected both")
-  const start =
-    from === undefined ? undefined : { x: repeated(await readSamples("--from", from, shape), count), strength }
-  const given =
-    known === undefined || mask === undefined
-      ? undefined
-      : masked(repeated(await readSamples("--known", known, shape), count), await readArray("--mask", mask))
+  const { shape } = experiment
+  const read = async (flag: string, file: string, shape: readonly number[]): Promise<NdArray<"float32">> =>
+    repeated(await readSamples(flag, file, shape), count)
+  const start = from === undefined || experiment.given ? undefined : { x: await read("--from", from, shape), strength }
+  const given = await (async () => {
+    if (experiment.given !== undefined && from !== undefined) return read("--from", from, experiment.given.shape)
+    if (experiment.given !== undefined)
+      return givenOf(experiment, count).catch((error: Error) => {
+        throw new MisuseError(`${error.message}; or name a file to make samples of with --from`)
+      })
+    if (known === undefined || mask === undefined) return undefined
+    return masked(await read("--known", known, shape), await readArray("--mask", mask))
+  })()
   return {
     ...(label !== undefined && { labels: labelsOf(label, count) }),
     ...(guidance !== undefined && { guidance }),
@@ -104,7 +114,8 @@ async function asked(
     ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
     ...(start !== undefined && { start }),
     ...(arc !== undefined && { arc }),
-    ...(given !== undefined && { given, inpaint: true }),
+    ...(given !== undefined && { given }),
+    ...(known !== undefined && { inpaint: true }),
   }
 }
 
@@ -126,13 +137,13 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
   const { count, seed } = o
   const file = o.out ?? join(folder, `samples.${o.format}`)
   await expectFolder("--out", file)
-  const [{ shape }] = experiment.exported.inputs
-  const values = count * shape.slice(1).reduce((n, size) => n * size, 1)
+  const { shape } = experiment
+  const values = count * shape.reduce((n, size) => n * size, 1)
   if (values > maxValues)
     throw new MisuseError(
-      `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
+      `--count: got ${count}, of [${shape.join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
     )
-  const request = { ...samplerOptions(o), ...(await asked(o, experiment.shape)), count, seed }
+  const request = { ...samplerOptions(o), ...(await asked(o, experiment)), count, seed }
   let final: SampleStep | undefined
   const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
   for await (const step of experiment.sample(request)) {
@@ -140,10 +151,10 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
     final = step
   }
   bar.end()
-  const x = final!.x
-  const picture = experiment.picture(x)
+  const { x, images } = final!
+  const picture = experiment.picture(final!, experiment.given && request.given)
   // Points are what they are; images go to [0, 1].
-  const numbers = x.shape.length === 4 ? toImages(x) : x
+  const numbers = x.shape.length === 4 ? images : x
   await writeFileAtomic(file, o.format === "png" ? encodePng(picture) : writeNpy(numbers))
   voice.say(`${count} samples: ${file}`, { event: "done", file, count, step: trained })
   if (!o.json && o.format === "png" && process.stdout.isTTY) {

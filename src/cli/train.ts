@@ -23,6 +23,7 @@ import { NotFiniteError, type Training, train as trainLoop } from "../train/loop
 import { createRun, cutLog, isRun, logRecord, makeRunFolder } from "../train/run.ts"
 import { exportedFiles, writeExport } from "./export.ts"
 import { MisuseError } from "./flags.ts"
+import { givenOf } from "./given.ts"
 import { Interrupt } from "./interrupt.ts"
 import { terminalPicture } from "./picture.ts"
 import { changesSince, type Plan, planned, type TrainFlags } from "./plan.ts"
@@ -88,6 +89,7 @@ interface Parts {
 async function run(plan: Plan, { train: plain, validation }: Parts, flags: TrainFlags, voice: Voice): Promise<number> {
   const { config, options, experiment, folder, before } = plan
   const data = experiment.augmented?.(plain) ?? plain
+  const seen = validation ?? plain
   const stop = new Interrupt()
   const training = trainLoop(experiment.objective, loader(data, { batch: options.batch, seed: options.seed }), {
     optimizer: experiment.optimizer,
@@ -106,15 +108,16 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
     })
   try {
     let done = 0
+    const isNew = before === undefined || (await checkpointSteps(folder)).length === 0
+    if (isNew) await experiment.begin?.()
     if (before !== undefined) {
-      if ((await checkpointSteps(folder)).length === 0)
-        voice.warn(`${folder} has no checkpoint yet: beginning from the first step`)
+      if (isNew) voice.warn(`${folder} has no checkpoint yet: beginning from the first step`)
       else {
         const state = await loadCheckpoint(folder, { warn: (line) => voice.warn(line) })
         await training.restore(state)
         done = state.step
       }
-      if (done >= options.steps && (await isFinished(folder)))
+      if (done >= options.steps && (await isFinished(plan)))
         throw new MisuseError(`${folder} has made its ${options.steps} steps; give more with --steps`)
       await cutLog(folder, done)
       await createRun(folder, config)
@@ -129,9 +132,9 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
     const events = await openEvents(folder, { from: done }).catch((error: unknown) => {
       throw withComfort(error, folder, done)
     })
-    const end = await loop(plan, training, { evaluation, events, done, voice, signal: stop.signal })
+    const end = await loop(plan, training, { evaluation, events, seen, done, voice, signal: stop.signal })
     if (end !== "done") return 130
-    const picture = await finish(plan, training).catch((error: unknown) => {
+    const picture = await finish(plan, training, seen).catch((error: unknown) => {
       throw withComfort(error, folder, options.steps)
     })
     const notes = await checkpointNotes(folder)
@@ -150,8 +153,8 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
 }
 
 /** Whether the end of a run was reached, its files included. */
-async function isFinished(folder: string): Promise<boolean> {
-  const files = [...exportedFiles(folder), join(folder, "samples.png")]
+async function isFinished({ experiment, folder }: Plan): Promise<boolean> {
+  const files = [...exportedFiles(experiment, folder), join(folder, "samples.png")]
   return (await Promise.all(files.map(exists))).every(Boolean)
 }
 
@@ -159,6 +162,8 @@ async function isFinished(folder: string): Promise<boolean> {
 interface Watch {
   readonly evaluation: Evaluator | undefined
   readonly events: EventLog
+  /** Data that pictures may be made of. */
+  readonly seen: Dataset
   /** Steps made before. */
   readonly done: number
   readonly voice: Voice
@@ -169,7 +174,7 @@ interface Watch {
 async function loop(
   plan: Plan,
   training: Training,
-  { evaluation, events, done, voice, signal }: Watch,
+  { evaluation, events, seen, done, voice, signal }: Watch,
 ): Promise<"done" | "stopped"> {
   const { options, folder, sampleEvery, checkpointEvery } = plan
   const bar = new Progress("train", options.steps, { start: done })
@@ -222,7 +227,7 @@ async function loop(
       }
       if (!isLast && sampleEvery > 0 && step % sampleEvery === 0) {
         const file = join("samples", `step-${step}.png`)
-        const picture = await preview(plan, file, { most: 25, replace: training.average })
+        const picture = await preview(plan, file, { most: 25, seen, replace: training.average })
         await events.add({ step, images: { samples: picture } })
       }
       if (signal.aborted && !isLast) return false
@@ -266,13 +271,14 @@ function withComfort(error: unknown, folder: string, saved: number): unknown {
   return new Error(`${message}; ${left} (${cure}, then go on with: npx tweedie train --resume ${folder})`, { cause })
 }
 
-/** Draws samples into the run folder, in at most so many steps. */
+/** Draws samples into the run folder, in at most so many steps; made of `seen` where there are no held-out data. */
 async function preview(
   { experiment, options, folder }: Plan,
   file: string,
-  { most = 50, replace }: { readonly most?: number } & Pick<SampleRequest, "replace">,
+  { most = 50, seen, replace }: { readonly most?: number; readonly seen: Dataset } & Pick<SampleRequest, "replace">,
 ): Promise<Raster> {
   const { previewCount: count, classes } = experiment
+  const given = await givenOf(experiment, count, seen)
   const samples = experiment.sample({
     count,
     // Some of every class, in order.
@@ -281,19 +287,20 @@ async function preview(
     seed: options.seed,
     // A process may have fewer times than that.
     steps: Math.min(most, experiment.defaultSteps("ddim")),
+    ...(given !== undefined && { given }),
     ...(replace !== undefined && { replace }),
   })
-  const picture = experiment.picture((await last(samples)).x)
+  const picture = experiment.picture(await last(samples), given)
   await writeFileAtomic(join(folder, file), encodePng(picture))
   return picture
 }
 
 /** The end of a run: samples and files of the averaged weights; those of the best checkpoint where losses tell. */
-async function finish(plan: Plan, training: Training): Promise<Raster> {
+async function finish(plan: Plan, training: Training, seen: Dataset): Promise<Raster> {
   const best = bestOf(await checkpointNotes(plan.folder))
   if (best !== undefined) await training.restore(await loadCheckpoint(plan.folder, { step: best.step }))
   await training.finish()
-  const picture = await preview(plan, "samples.png", {})
+  const picture = await preview(plan, "samples.png", { seen })
   await writeExport(plan.experiment, plan.folder)
   return picture
 }

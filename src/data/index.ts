@@ -15,6 +15,7 @@ export {
   subset,
   take,
 } from "./dataset.ts"
+export { type Enlargement, enlarged } from "./enlarge.ts"
 export { cacheDirectory, FetchError, type FetchOptions, fetchFile, type RemoteFile } from "./fetch.ts"
 export { type FolderLook, type FolderOptions, imageFolder, lookIntoFolder } from "./folder.ts"
 export {

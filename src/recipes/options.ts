@@ -1,7 +1,8 @@
 /** Schemas of the options that diffusion recipes share. Flags, help and validation follow from them. */
 import { z } from "zod"
 
-const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
+/** A whole number within bounds. */
+export const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 
 /** Options under one heading of the help. */
 export const grouped = <O extends Record<string, z.ZodType>>(heading: string, options: O): O =>

@@ -5,13 +5,11 @@ import { PointNet } from "../diffusion/pointnet.ts"
 import type { NdArray } from "../engine/array.ts"
 import type { Raster } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
-import { adamW } from "../optim/adam.ts"
-import { lrCosine, lrWarmup } from "../optim/curves.ts"
-import { emaWarmup } from "../optim/ema.ts"
 import { built, judged } from "./model.ts"
 import { diffusionOptions, expectFits, grouped, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
+import { trained } from "./training.ts"
 
 const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
 
@@ -46,22 +44,17 @@ export const points: Recipe = {
     const outputs = o.variance === "learned" ? 2 : 1
     const network = seeded(o.seed, () => new PointNet({ width: o.width, layers: o.layers, outputs }))
     const { model, objective, variables } = built(network, o)
-    const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
       variables,
       objective,
-      optimizer: adamW({
-        lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
-        weightDecay: 0,
-      }),
-      ema: emaWarmup(o.ema),
+      ...trained(o),
       data: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed })),
       heldOut: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed + 1 })),
       defaultSteps: (sampler) => defaultSteps(model, sampler),
       sample: (request) => sampled(model, request),
       ...judged(model),
       previewCount: 2000,
-      picture: scatter,
+      picture: ({ x }) => scatter(x),
       get exported() {
         return exportedDenoiser(model, "points")
       },

@@ -13,6 +13,7 @@ import type { Raster } from "../io/png.ts"
 import type { EmaDecay } from "../optim/ema.ts"
 import type { Optimizer } from "../optim/optimizer.ts"
 import type { Objective } from "../train/objective.ts"
+import type { ErrorOptions, ErrorStep } from "./figures.ts"
 
 /** Options every recipe has. */
 export interface CommonOptions {
@@ -75,6 +76,8 @@ export interface Experiment {
   readonly objective: Objective
   readonly optimizer: Optimizer
   readonly ema: EmaDecay | null
+  /** Puts in place what a new training begins with besides random weights: those of another run. */
+  begin?(): Promise<void>
   /** The data; `say` is told what is fetched, or done to them. */
   data(say?: (line: string) => void): Promise<Dataset>
   /** The data to train on, changed a little each time: not those that the loss is validated on. */
@@ -83,12 +86,24 @@ export interface Experiment {
   heldOut(dataDir?: string): Promise<Dataset>
   /** Network evaluations of a sampler where none are asked for. */
   defaultSteps(sampler: SampleRequest["sampler"]): number
+  /** Where a model draws latents, `x` and `x0` are such, and the last step's `images` are decoded. */
   sample(request: SampleRequest): AsyncGenerator<SampleStep>
+  /** What each sample is made of, in models that make them of something: a small image, or one to be encoded. */
+  readonly given?: {
+    /** Shape of one. */
+    readonly shape: readonly number[]
+    /** What is given for samples that should be these, `[count, ...shape]`. */
+    of(samples: NdArray<"float32">): NdArray<"float32">
+  }
+  /** By what the model can be judged, what tells most first: bits a dimension by the bound or the flow, or {@link error}. */
+  readonly metrics: readonly ("bpd" | "flow" | "error")[]
+  /** How far what the model makes is from data, in figures by name. */
+  error?(x: NdArray<"float32">, options: ErrorOptions): AsyncGenerator<ErrorStep>
   /** Minus a bound on the log-likelihood of samples, term by term. */
   bound(x: NdArray, options: BoundOptions): AsyncGenerator<BoundStep>
   /** Minus the log-likelihood of samples by the probability flow. */
   likelihood(x: NdArray, options: OdeLikelihoodOptions): AsyncGenerator<OdeLikelihoodStep>
-  /** Shape of one sample. */
+  /** Shape of one item of the data, as people see it. */
   readonly shape: readonly number[]
   /** Number of classes of a model that is told them, else 0. */
   readonly classes: number
@@ -100,8 +115,8 @@ export interface Experiment {
   classify(x: NdArray, options: Omit<ClassifyOptions, "classes">): AsyncGenerator<ClassifyStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
-  /** Samples as one picture. */
-  picture(samples: SampleStep["x"]): Raster
+  /** Samples as one picture, with what they were made of. */
+  picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">): Raster
   readonly exported: Exported
   /**
    * A whole sampler: noise in, samples out.
@@ -109,6 +124,8 @@ export interface Experiment {
    * @throws RangeError when the sampler cannot be written, or options do not go together.
    */
   exportedSampler(request: WholeRequest): Exported
+  /** Other parts of the model to be written as files, by their names. */
+  readonly parts?: Readonly<Record<string, Exported>>
 }
 
 /** One dataset and one model, ready to train. */

@@ -166,16 +166,21 @@ export function defaultSteps(model: Denoiser, sampler: SamplerName): number {
 
 /**
  * Samples of a denoiser by the sampler a request names. One that is told `classes` classes draws what it likes where no
- * labels are asked for, and follows those that are as `guidance` says.
+ * labels are asked for, and follows those that are as `guidance` says. One that makes samples of something, of the shape
+ * `given`, wants it.
  *
- * @throws RangeError when labels are asked of a denoiser that is told none, or are no classes of it.
+ * @throws RangeError when labels are asked of a denoiser that is told none, or are no classes of it, or nothing is given.
  */
 export function sampled(
   own: Denoiser,
   { sampler, guidance, rescale, interval, start, arc, inpaint, labels, ...request }: SampleRequest,
-  classes = 0,
+  { classes = 0, given = null }: { readonly classes?: number; readonly given?: readonly number[] | null } = {},
 ): AsyncGenerator<SampleStep> {
   const draw = samplers[sampler] as Sampler
+  if (given !== null && (request.given === undefined || inpaint))
+    throw new RangeError(
+      `given: the model makes samples of [${given.join(", ")}], got ${inpaint ? "known parts" : "nothing"} (with --from)`,
+    )
   if (labels === undefined && (guidance ?? rescale ?? interval) !== undefined)
     throw new RangeError("guidance: got it without labels, expected both (--label 7 --guidance 2)")
   if (labels !== undefined && classes === 0)
@@ -210,7 +215,11 @@ export function sampled(
  * predicts something else than eps, x0, v or the score, tells its own variance or is of a process that does not preserve
  * variance is written as one that predicts v and does.
  */
-export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Exported {
+export function exportedDenoiser(
+  own: Denoiser,
+  recipe: string,
+  { classes = 0, given }: { readonly classes?: number; readonly given?: readonly number[] } = {},
+): Exported {
   const model = preserving(own)
   const { name, steps, alphaBar } = model.process.schedule
   const isPlain = model === own && model.variance !== "learned"
@@ -220,10 +229,14 @@ export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Ex
       { name: "x", dtype: "float32", shape: [batchSize, ...model.shape] },
       { name: "t", dtype: "int32", shape: [batchSize] },
       ...(classes > 0 ? [{ name: "labels", dtype: "int32" as const, shape: [batchSize] }] : []),
+      ...(given ? [{ name: "given", dtype: "float32" as const, shape: [batchSize, ...given] }] : []),
     ],
     output: predict,
-    call: (x: Tensor, t: Tensor, labels?: Tensor) =>
-      isPlain ? model.network.forward(x, t, labels) : model.at(x, t.add(1), labels).v,
+    call: (x: Tensor, t: Tensor, ...rest: Tensor[]) => {
+      const labels = classes > 0 ? rest[0] : undefined
+      const seen = given === undefined ? undefined : rest.at(-1)
+      return isPlain ? model.network.forward(x, t, labels, seen) : model.at(x, t.add(1), labels, seen).v
+    },
     metadata: {
       "tweedie.recipe": recipe,
       "tweedie.predict": predict,
@@ -236,9 +249,18 @@ export function exportedDenoiser(own: Denoiser, recipe: string, classes = 0): Ex
   }
 }
 
+/** What {@link exportedSampler} needs to know of a model. */
+interface WholeOptions {
+  readonly classes?: number
+  /** Shape of what each sample is given. */
+  readonly given?: readonly number[]
+  readonly shown?: (samples: Tensor) => Tensor
+}
+
 /**
  * A whole sampler as a function of `noise`, and of `labels` where the model is told classes; of `guidance` too where no
- * scale is asked for, which then is an input, one a sample. Images are in [0, 1].
+ * scale is asked for, which then is an input, one a sample; of `given` where it sees other images. Images are in [0, 1];
+ * `shown` makes them of samples that are none, such as latents.
  *
  * @throws RangeError when the sampler cannot be written, or guidance is asked of a model that is told no labels.
  */
@@ -246,7 +268,7 @@ export function exportedSampler(
   own: Denoiser,
   { sampler, guidance, rescale, interval, ...options }: WholeRequest,
   recipe: string,
-  classes = 0,
+  { classes = 0, given, shown = (x) => x }: WholeOptions = {},
 ): Exported {
   if (sampler === "probabilityFlow")
     throw new RangeError(
@@ -272,11 +294,14 @@ export function exportedSampler(
       { name: "noise", dtype: "float32", shape: [draws, batchSize, ...own.shape] },
       ...(classes > 0 ? [{ name: "labels", dtype: "int32" as const, shape: [batchSize] }] : []),
       ...(isAsked ? [{ name: "guidance", dtype: "float32" as const, shape: [batchSize] }] : []),
+      ...(given ? [{ name: "given", dtype: "float32" as const, shape: [batchSize, ...given] }] : []),
     ],
     output: isImages ? "images" : "samples",
-    call: (noise: Tensor, labels?: Tensor, scale?: Tensor) => {
-      const model = labels === undefined ? own : guide(scale ?? guidance ?? 1)
-      const x = wholeSampler(model, plan, noise, { ...limit, ...(labels !== undefined && { labels }) })
+    call: (noise: Tensor, ...rest: Tensor[]) => {
+      const labels = classes > 0 ? { labels: rest[0] } : {}
+      const seen = given ? { given: rest.at(-1)! } : {}
+      const model = classes > 0 ? guide(isAsked ? rest[1] : guidance!) : own
+      const x = shown(wholeSampler(model, plan, noise, { ...limit, ...labels, ...seen }))
       return isImages ? minimum(maximum(x.mul(0.5).add(0.5), 0), 1) : x
     },
     metadata: {
