@@ -45,9 +45,9 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${isOn ? flagOf(key).replace("--", "--no-") : flagOf(key)}${value}`,
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
-    command.addOption(option)
-    // Where there is only the one that turns it off, the parser makes up a default that would win over a file's value.
+    // Where the one that turns it off is not preceded by the other, the parser makes up a default that wins over a file.
     if (isOn) command.addOption(new Option(flagOf(key)).hideHelp())
+    command.addOption(option)
   }
   return command
 }

@@ -46,9 +46,10 @@ async function program(args: readonly string[]): Promise<Command> {
     for (const key of Object.keys(recipe.options.shape)) added.add(key)
   }
   training.action(verb((flags) => train(flags)))
-  addFlags(main.command("sample <run>").description("draw samples from a run"), sampleOptions).action(
-    verb((run: string, flags: Record<string, unknown>) => sample(run, flags)),
-  )
+  addFlags(
+    main.command("sample <folder>").description("draw samples from a run, or from a model folder of diffusers"),
+    sampleOptions,
+  ).action(verb((run: string, flags: Record<string, unknown>) => sample(run, flags)))
   addFlags(main.command("eval <run>").description("measure a run's model on data it has not seen"), evalOptions).action(
     verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)),
   )

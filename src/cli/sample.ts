@@ -1,18 +1,23 @@
-/** `tweedie sample`: samples of a run, as a picture or as numbers. */
+/** `tweedie sample`: samples of a run, or of a model folder of diffusers, as a picture or as numbers. */
 import { join } from "node:path"
 import { z } from "zod"
+import { torchNoise } from "../diffusers/torch-random.ts"
 import { masked } from "../diffusion/inpainting.ts"
-import { type SamplerOptions, type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
-import { array, type NdArray } from "../engine/array.ts"
+import type { SamplerOptions, SampleStep } from "../diffusion/samplers/sampler.ts"
+import { sizeOf } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
-import { encodePng } from "../io/png.ts"
-import type { Guided } from "../recipes/recipe.ts"
+import { encodePng, type Raster } from "../io/png.ts"
+import { imageGrid } from "../recipes/images.ts"
+import type { Guided, SampleRequest } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
+import { isRun } from "../train/run.ts"
+import { expectOnly, guidanceOf, guidanceOptions, repeated } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
-import { labelsOf, readArray, readSamples } from "./labels.ts"
+import { readArray, readSamples } from "./labels.ts"
 import { terminalPicture } from "./picture.ts"
+import { isPretrained, loadPretrained, schedulerNames } from "./pretrained.ts"
 import { Progress } from "./progress.ts"
 import { expectFolder, loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -20,29 +25,7 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
   count: z.number().int().min(1).max(1_000_000).default(64).describe("how many samples"),
-  label: z
-    .array(z.number().int().min(0).max(1_000_000))
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe("class to draw, or a list of them in turn; for runs trained with labels"),
-  guidance: z
-    .number()
-    .min(-100)
-    .max(100)
-    .optional()
-    .describe("scale of classifier-free guidance: 0 leaves the label out, 1 follows it as the data do (default 1)"),
-  rescale: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .describe("share of the standard deviation given back, where guidance makes too much contrast (default 0)"),
-  interval: z
-    .array(z.number().min(0).max(1_000_000))
-    .length(2)
-    .optional()
-    .describe("the times from which to which guidance acts (default: all)"),
+  ...guidanceOptions,
   from: z
     .string()
     .optional()
@@ -61,18 +44,29 @@ export const sampleOptions = z.strictObject({
     .optional()
     .describe("where those are known: a PNG or .npy of 1 (white) there and 0 (black) in the hole"),
   ...samplingOptions,
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .max(Number.MAX_SAFE_INTEGER)
-    .default(0)
-    .describe("sample i depends on the seed and i alone"),
+  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes the noise"),
+  noise: z
+    .enum(["per-sample", "torch"])
+    .optional()
+    .describe(
+      "per-sample: sample i depends on the seed and i alone, as of runs; torch: what torch.manual_seed(seed) draws for all, as of folders of diffusers",
+    ),
+  scheduler: z
+    .enum(schedulerNames)
+    .optional()
+    .describe("of a folder of diffusers: the scheduler to make of its configuration (default: its own)"),
+  weights: z.string().optional().describe("of a folder of diffusers: which variant of its weights, such as fp16"),
+  size: z
+    .array(z.number().int().min(1).max(65_536))
+    .min(1)
+    .max(2)
+    .optional()
+    .describe("of a folder of diffusers that does not say: how large its images are (32, or height,width)"),
   format: z
     .enum(["png", "npy"])
     .default("png")
     .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
-  out: z.string().optional().describe("file to write (default: samples.<format> in the run folder)"),
+  out: z.string().optional().describe("file to write (default: samples.<format> in the folder)"),
   at: z
     .string()
     .optional()
@@ -81,14 +75,14 @@ export const sampleOptions = z.strictObject({
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
 })
 
-/** Most numbers that are drawn at a time: a gigabyte of them. */
-const maxValues = 2 ** 28
+type SampleFlags = z.output<typeof sampleOptions>
 
 /** What a request gets from the flags of labels and files. */
 async function asked(
-  { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
+  o: SampleFlags,
   shape: readonly number[],
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
+  const { count, from, arc, strength, known, mask } = o
   if ((known === undefined) !== (mask === undefined))
     throw new MisuseError("--known and --mask: got one of them, expected both")
   const start =
@@ -98,55 +92,153 @@ async function asked(
       ? undefined
       : masked(repeated(await readSamples("--known", known, shape), count), await readArray("--mask", mask))
   return {
-    ...(label !== undefined && { labels: labelsOf(label, count) }),
-    ...(guidance !== undefined && { guidance }),
-    ...(rescale !== undefined && { rescale }),
-    ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
+    ...guidanceOf(o, count),
     ...(start !== undefined && { start }),
     ...(arc !== undefined && { arc }),
     ...(given !== undefined && { given, inpaint: true }),
   }
 }
 
-/** The first `count` samples, in turn where there are fewer. */
-function repeated(x: NdArray<"float32">, count: number): NdArray<"float32"> {
-  const [rows, ...shape] = x.shape
-  const size = x.data.length / rows
-  const data = new Float32Array(count * size)
-  for (let i = 0; i < count; i++) data.set(x.data.subarray((i % rows) * size, ((i % rows) + 1) * size), i * size)
-  return array("float32", [count, ...shape], data)
+/** What a sampler of ours is asked for. */
+async function requestOf(
+  o: SampleFlags,
+  shape: readonly number[],
+  noise: "per-sample" | "torch",
+): Promise<SampleRequest> {
+  const { count, seed } = o
+  if (noise === "torch" && (o.from ?? o.arc) !== undefined)
+    throw new MisuseError(`--noise: got torch with ${o.from === undefined ? "--arc" : "--from"}, which draws its own`)
+  return {
+    ...samplerOptions(o),
+    ...(await asked(o, shape)),
+    count,
+    seed,
+    ...(noise === "torch" && { noise: torchNoise(seed, count, shape) }),
+  }
+}
+
+/** Samples to be drawn, and how they are shown. */
+interface Drawing {
+  readonly label: string
+  /** Shape of what is noised. */
+  readonly shape: readonly number[]
+  steps(): AsyncGenerator<SampleStep>
+  picture(final: SampleStep): Raster
+  /** Where the samples come from, for machines. */
+  readonly record: Readonly<Record<string, unknown>>
+}
+
+async function ofRun(folder: string, o: SampleFlags, flags: Flags, voice: Voice): Promise<Drawing> {
+  expectOnly(
+    flags,
+    (key) => !["scheduler", "weights", "size"].includes(key),
+    (flag) => `${flag}: ${folder} is a run, and only model folders of diffusers read it`,
+  )
+  const { experiment, step } = await loadRun(folder, { at: o.at, voice })
+  const { shape } = experiment
+  expectRoom(o.count, shape)
+  const request = await requestOf(o, shape, o.noise ?? "per-sample")
+  return {
+    label: request.sampler,
+    shape,
+    steps: () => experiment.sample(request),
+    picture: ({ x }) => experiment.picture(x),
+    record: { step },
+  }
+}
+
+/** Flags that the scheduler of a folder reads; the others are for samplers of ours. */
+const ofPipelines = [
+  ...["count", "label", "seed", "noise", "steps", "eta", "scheduler", "weights", "size"],
+  ...["format", "out", "json", "threads"],
+]
+
+/** What a model folder of diffusers draws: by its scheduler, or by a sampler of ours where one is named. */
+async function ofPretrained(folder: string, o: SampleFlags, flags: Flags, voice: Voice): Promise<Drawing> {
+  const isOurs = flags["sampler"] !== undefined
+  expectOnly(
+    flags,
+    (key) => key !== "at" && (isOurs || ofPipelines.includes(key)),
+    (flag) =>
+      flag === "--at"
+        ? `--at: ${folder} is a model folder of diffusers, which has no checkpoints`
+        : `${flag}: the scheduler of a model folder does not read it (name a sampler that does: --sampler)`,
+  )
+  const model = await loadPretrained(folder, { ...o, scheduler: o.scheduler, voice })
+  const { shape, isLatent, pipeline, scheduler } = model
+  if (isLatent && (o.from ?? o.known) !== undefined)
+    throw new MisuseError(
+      `--${o.from === undefined ? "known" : "from"}: ${folder} draws latent images, expected a model of images`,
+    )
+  if (o.format === "png" && !isLatent && shape[0] !== 1 && shape[0] !== 3)
+    throw new MisuseError(`--format: got png for images of ${shape[0]} channels, expected npy`)
+  expectRoom(o.count, shape)
+  const { count, seed, steps, eta } = o as SampleFlags & { readonly steps?: number; readonly eta?: number }
+  const noise = o.noise ?? ((o.from ?? o.arc) === undefined ? "torch" : "per-sample")
+  const { labels } = guidanceOf(o, count)
+  const request = isOurs ? await requestOf(o, shape, noise) : undefined
+  return {
+    label: request?.sampler ?? scheduler,
+    shape,
+    steps: () =>
+      request !== undefined
+        ? model.sample(request)
+        : model.draw({
+            count,
+            seed,
+            noise,
+            ...(steps !== undefined && { steps }),
+            ...(eta !== undefined && { eta }),
+            ...(labels !== undefined && { labels }),
+          }),
+    picture: ({ images }) => imageGrid(images),
+    record: { pipeline, scheduler, noise },
+  }
+}
+
+type Flags = Readonly<Record<string, unknown>>
+
+/** Most numbers that are drawn at a time: a gigabyte of them. */
+const maxValues = 2 ** 28
+
+function expectRoom(count: number, shape: readonly number[]): void {
+  const values = count * sizeOf(shape)
+  if (values > maxValues)
+    throw new MisuseError(
+      `--count: got ${count}, of [${shape.join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
+    )
 }
 
 /** Runs the verb. */
-export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
+export async function sample(folder: string, flags: Flags): Promise<number> {
   const o = readOptions(sampleOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
   const voice = new Voice(o.json)
-  const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
-  const { count, seed } = o
+  const isModel = await isPretrained(folder)
+  if (!isModel && !(await isRun(folder)))
+    throw new MisuseError(
+      `${folder}: no run here (a run folder holds config.json; \`tweedie train\` makes one), nor a model folder of diffusers (model_index.json)`,
+    )
   const file = o.out ?? join(folder, `samples.${o.format}`)
   await expectFolder("--out", file)
-  const [{ shape }] = experiment.exported.inputs
-  const values = count * shape.slice(1).reduce((n, size) => n * size, 1)
-  if (values > maxValues)
-    throw new MisuseError(
-      `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
-    )
-  const request = { ...samplerOptions(o), ...(await asked(o, experiment.shape)), count, seed }
+  const drawing = await (isModel ? ofPretrained : ofRun)(folder, o, flags, voice)
+  const { count } = o
+  const began = performance.now()
   let final: SampleStep | undefined
-  const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
-  for await (const step of experiment.sample(request)) {
+  let bar: Progress | undefined
+  for await (const step of drawing.steps()) {
+    // How many steps there are is known when the first is made.
+    bar ??= new Progress(drawing.label, step.steps, { began })
     if (!o.json) bar.update(step.step)
     final = step
   }
-  bar.end()
-  const x = final!.x
-  const picture = experiment.picture(x)
+  bar?.end()
+  const picture = o.format === "png" ? drawing.picture(final!) : undefined
   // Points are what they are; images go to [0, 1].
-  const numbers = x.shape.length === 4 ? toImages(x) : x
-  await writeFileAtomic(file, o.format === "png" ? encodePng(picture) : writeNpy(numbers))
-  voice.say(`${count} samples: ${file}`, { event: "done", file, count, step: trained })
-  if (!o.json && o.format === "png" && process.stdout.isTTY) {
+  const numbers = drawing.shape.length === 3 ? final!.images : final!.x
+  await writeFileAtomic(file, picture === undefined ? writeNpy(numbers) : encodePng(picture))
+  voice.say(`${count} samples: ${file}`, { event: "done", file, count, ...drawing.record })
+  if (!o.json && picture !== undefined && process.stdout.isTTY) {
     process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
   }
   return 0

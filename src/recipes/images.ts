@@ -8,7 +8,8 @@ import { glyphs as glyphData } from "../data/glyphs.ts"
 import { fashion as fashionData, mnist as mnistData } from "../data/mnist.ts"
 import { toImages } from "../diffusion/samplers/sampler.ts"
 import { UNet } from "../diffusion/unet.ts"
-import { grid } from "../io/png.ts"
+import type { NdArray } from "../engine/array.ts"
+import { grid, type Raster } from "../io/png.ts"
 import { seeded } from "../nn/init.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine, lrWarmup } from "../optim/curves.ts"
@@ -121,6 +122,7 @@ function build<O>({ name, shape, data, augmented, classes: all }: ImageRecipe<O>
   const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
   return {
     variables,
+    model,
     objective,
     optimizer: adamW({
       lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
@@ -135,14 +137,18 @@ function build<O>({ name, shape, data, augmented, classes: all }: ImageRecipe<O>
     sample: (request) => sampled(model, request, classes),
     ...judged(model, classes),
     previewCount: 64,
-    picture: (x) => {
-      const columns = Math.ceil(Math.sqrt(x.shape[0]))
-      return grid(toImages(x), { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
-    },
+    picture: (x) => imageGrid(toImages(x)),
     get exported() {
       return exportedDenoiser(model, name, classes)
     },
   }
+}
+
+/** Images `[count, channels, height, width]` in [0, 1] as one picture, about as wide as a hand. */
+export function imageGrid(images: NdArray<"float32">): Raster {
+  const [count, , , width] = images.shape
+  const columns = Math.ceil(Math.sqrt(count))
+  return grid(images, { columns, scale: Math.max(1, Math.floor(448 / (columns * width))) })
 }
 
 /** Handwritten-looking digits drawn from a seed: needs no files, and a few minutes. */

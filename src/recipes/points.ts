@@ -45,6 +45,7 @@ export const points: Recipe = {
     const warmup = Math.min(o.warmup, Math.floor(o.steps / 10))
     return {
       variables,
+      model,
       objective,
       optimizer: adamW({
         lr: lrWarmup(lrCosine(o.lr, { steps: Math.max(1, o.steps - warmup) }), warmup),
