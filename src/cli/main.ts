@@ -63,8 +63,10 @@ async function program(args: readonly string[]): Promise<Command> {
   )
   main
     .command("export <run>")
-    .description("write a run's denoiser as .onnx and its weights as .safetensors")
-    .option("--out <folder>", "where to (default: the run folder)")
+    .description("write a run's denoiser as .onnx and its weights as .safetensors, or as a model folder of diffusers")
+    .option("--format <choice>", "what to write: onnx, diffusers (default: onnx)")
+    .option("--out <folder>", "where to (default: the run folder; of diffusers, the folder diffusers in it)")
+    .option("--label <class>", "diffusers: draw this class alone, or none, since its pipelines name no classes")
     .option("--at <checkpoint>", "last, best or a step (default: the best if losses tell, else the last)")
     .option("--json", "one JSON object a line")
     .action(verb((run: string, flags: ExportFlags) => exportRun(run, flags)))

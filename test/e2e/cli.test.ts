@@ -391,7 +391,10 @@ describe("a run trained with labels", () => {
 })
 
 test("what is on unless said otherwise stays off where a configuration file turned it off", async () => {
-  writeFileSync(at("still.json"), JSON.stringify({ recipe: "images", dataDir: "pictures", flip: false, colour: "gray" }))
+  writeFileSync(
+    at("still.json"),
+    JSON.stringify({ recipe: "images", dataDir: "pictures", flip: false, colour: "gray" }),
+  )
   const { stdout } = await tweedie("train", "--config", "still.json", "--dry-run")
   expect(JSON.parse(stdout).options.flip).toBe(false)
   const { stdout: turned } = await tweedie("train", "--config", "still.json", "--flip", "--dry-run")
