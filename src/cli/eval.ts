@@ -1,11 +1,13 @@
-/** `tweedie eval`: how good a run's model is, in figures. */
+/** `tweedie eval`: how good a run's model is, in figures; of likelihoods here, of images in measure.ts. */
 import { z } from "zod"
 import { range } from "../data/dataset.ts"
 import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
+import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Interrupt } from "./interrupt.ts"
+import { type MeasureFlags, type MeasureWord, measureOptions, measureRun, measureWords } from "./measure.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -13,10 +15,19 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const evalOptions = z.strictObject({
   metric: z
-    .enum(["bpd", "flow"])
-    .default("bpd")
-    .describe("bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow"),
-  count: z.number().int().min(1).max(10_000_000).default(1000).describe("samples of the held-out data to judge on"),
+    .array(z.enum(["bpd", "flow", ...measureWords]))
+    .min(1)
+    .default(["bpd"])
+    .describe(
+      "bpd: bits a dimension by the variational bound, with a table by time; flow: by the probability flow; or any of fid,kid,is,pr,mmd: images it draws beside real ones (pr is precision,recall,density,coverage)",
+    ),
+  count: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(1000)
+    .describe("samples of the held-out data to judge on, or images to draw"),
   draws: z
     .number()
     .int()
@@ -47,7 +58,36 @@ export const evalOptions = z.strictObject({
     .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
+  ...measureOptions,
 })
+
+/** Flags that one likelihood reads, and no other metric. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  bpd: ["draws", "form", "unclipped", "rows"],
+  flow: ["probes", "tolerance"],
+}
+
+/** Which metric there is one of, or which measures there are some of. */
+function askedOf(
+  words: z.output<typeof evalOptions>["metric"],
+  flags: Readonly<Record<string, unknown>>,
+): "bpd" | "flow" | readonly MeasureWord[] {
+  const single = words.find((word) => word === "bpd" || word === "flow")
+  if (single !== undefined && words.length > 1)
+    throw new MisuseError(
+      `--metric: got ${words.join(",")}, expected ${single} alone, or some of ${measureWords.join(", ")}`,
+    )
+  const name = single ?? "images"
+  const ofOthers = Object.entries({ ...own, images: Object.keys(measureOptions) }).flatMap(([key, list]) =>
+    key === name ? [] : list,
+  )
+  expectOnly(
+    flags,
+    (key) => !ofOthers.includes(key),
+    (flag) => `${flag}: the metric ${words.join(",")} does not read it`,
+  )
+  return single ?? (words as MeasureWord[])
+}
 
 const figure = ({ bits, error }: Measured): string => `${bits.toFixed(4)} ± ${error.toFixed(4)}`
 
@@ -73,6 +113,8 @@ function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
 export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(evalOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
+  const metric = askedOf(o.metric, flags)
+  if (typeof metric !== "string") return measureRun(folder, metric, o as MeasureFlags, flags)
   const { config, experiment, step } = await loadRun(folder, { at: o.at, voice: new Voice(o.json) })
   const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
     throw new MisuseError(error.message)
@@ -87,7 +129,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   const began = performance.now()
   let found: BoundStep | OdeLikelihoodStep | undefined
   try {
-    const { metric, draws, form, rows, batch, seed, probes, tolerance } = o
+    const { draws, form, rows, batch, seed, probes, tolerance } = o
     const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
     const { x } = data.batch(range(o.count))
     const steps =
@@ -108,7 +150,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   }
   const seconds = (performance.now() - began) / 1000
   if (found !== undefined) {
-    const { metric, form, draws, unclipped, probes, tolerance, seed } = o
+    const { form, draws, unclipped, probes, tolerance, seed } = o
     const asked = metric === "bpd" ? { form, draws, unclipped } : { probes, tolerance }
     const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
     if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)

@@ -50,9 +50,12 @@ async function program(args: readonly string[]): Promise<Command> {
     main.command("sample <folder>").description("draw samples from a run, or from a model folder of diffusers"),
     sampleOptions,
   ).action(verb((run: string, flags: Record<string, unknown>) => sample(run, flags)))
-  addFlags(main.command("eval <run>").description("measure a run's model on data it has not seen"), evalOptions).action(
-    verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)),
-  )
+  addFlags(
+    main
+      .command("eval <run>")
+      .description("measure a run's model: its likelihood of data it has not seen, or the images it draws"),
+    evalOptions,
+  ).action(verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)))
   addFlags(
     main
       .command("classify <run> [images]")
@@ -72,7 +75,9 @@ async function program(args: readonly string[]): Promise<Command> {
     .action(verb((run: string, flags: ExportFlags) => exportRun(run, flags)))
   main
     .command("info <path>")
-    .description("tell what a run, a folder of pictures, or a file of any known kind holds")
+    .description(
+      "tell what a run, a model folder of diffusers, a folder of pictures, or a file of any known kind holds",
+    )
     .option("--json", "as one JSON object")
     .action(verb((path: string, flags: { json?: boolean }) => info(path, flags)))
   main
