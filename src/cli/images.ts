@@ -110,7 +110,7 @@ async function ofArray(
       `--images ${path}: got [${all.shape.join(", ")}], expected [count, ${shape.join(", ")}] as the data are`,
     )
   // Bytes are read as int32.
-  const white = all.dtype.startsWith("float") ? 1 : 255
+  const white = all.dtype === "int32" || all.dtype === "int64" ? 255 : 1
   const { data } = castArray(all, "float32")
   const bad = data.findIndex((v) => !(v >= -1e-3 * white && v <= 1.001 * white))
   if (bad >= 0)
