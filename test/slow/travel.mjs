@@ -1,23 +1,37 @@
 // Trains small runs, exports each as a model folder of diffusers, and draws it there and here from the same seed:
 // `DDPMPipeline` and `DDIMPipeline` in Python, `tweedie sample FOLDER`, and `tweedie sample RUN --noise torch`.
-// Usage: npm run build && node test/slow/travel.mjs [--steps 60] [--python python3]. About two minutes.
+// Usage: npm run build && node test/slow/travel.mjs [--steps 60] [--python python3] [--only labels]. About two minutes.
 // Prints the largest difference of a pixel in [0, 1]; ends with 1 where one is above 1e-3.
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { readNpy } from "../../dist/io/index.js"
+import { encodePng, readNpy } from "../../dist/io/index.js"
 
 const { values: flags } = parseArgs({
-  options: { steps: { type: "string", default: "60" }, python: { type: "string", default: "python3" } },
+  options: {
+    steps: { type: "string", default: "60" },
+    python: { type: "string", default: "python3" },
+    only: { type: "string", default: "" },
+  },
 })
 const work = mkdtempSync(join(tmpdir(), "tweedie-travel-"))
 const at = (...path) => join(work, ...path)
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
 const tweedie = (...args) =>
   execFileSync(process.execPath, [file("../../dist/cli/main.js"), ...args], { cwd: work, stdio: "pipe" })
+
+// Pictures in colour: a band of another hue and place in each.
+mkdirSync(at("pictures"))
+for (let i = 0; i < 48; i++) {
+  const data = Uint8Array.from({ length: 16 * 16 * 3 }, (_, k) => {
+    const [row, c] = [Math.floor(k / 48), k % 3]
+    return Math.abs(row - (i % 16)) < 3 ? (80 * (i + c)) % 256 : 20 * c
+  })
+  writeFileSync(at("pictures", `${i}.png`), encodePng({ width: 16, height: 16, channels: 3, data }))
+}
 
 /** Runs: how each is trained, and how it is exported. */
 const runs = {
@@ -27,9 +41,10 @@ const runs = {
   "v, VP in continuous time": ["--process", "vp"],
   "v, Karras' levels": ["--schedule", "karras"],
   "learned variance": ["--variance", "learned", "--objective", "hybrid"],
+  "colour, two heads": ["--recipe", "images", "--data-dir", "pictures", "--size", "16", "--multipliers", "1,2,4"],
   labels: ["--labels"],
 }
-const small = ["--recipe", "glyphs", "--patch", "1", "--width", "16", "--multipliers", "1,2,2", "--batch", "16"]
+const small = ["--patch", "1", "--width", "16", "--multipliers", "1,2,2", "--batch", "16"]
 const common = { seed: 11, count: 4 }
 /** Ways to draw: the pipeline, and the flags that name the same here of the folder and of the run. */
 const ddim = {
@@ -44,8 +59,23 @@ const ddpm = { pipeline: "DDPMPipeline", steps: 50, folder: [], run: ["--sampler
 
 const tasks = []
 for (const [i, [name, options]] of Object.entries(runs).entries()) {
+  if (!name.includes(flags.only)) continue
   const run = `run-${i}`
-  tweedie("train", ...small, ...options, "--times", "200", "--steps", flags.steps, "--sample-every", "0", "--out", run)
+  const recipe = options.includes("--recipe") ? [] : ["--recipe", "glyphs"]
+  tweedie(
+    "train",
+    ...recipe,
+    ...small,
+    ...options,
+    "--times",
+    "200",
+    "--steps",
+    flags.steps,
+    "--sample-every",
+    "0",
+    "--out",
+    run,
+  )
   const classes = name === "labels" ? ["3", "none"] : [undefined]
   for (const label of classes) {
     const folder = `${run}-${label ?? "all"}`

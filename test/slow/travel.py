@@ -11,7 +11,7 @@ import diffusers
 import numpy as np
 import torch
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 diffusers.utils.logging.set_verbosity_error()
 diffusers.utils.logging.disable_progress_bar()
 
