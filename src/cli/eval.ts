@@ -1,12 +1,14 @@
-/** `tweedie eval`: how good a run's model is, in figures. */
+/** `tweedie eval`: how good a run's model is, in figures; of likelihoods here, of images in measure.ts. */
 import { z } from "zod"
 import { range } from "../data/dataset.ts"
 import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
 import type { ErrorStep } from "../recipes/figures.ts"
+import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Interrupt } from "./interrupt.ts"
+import { type MeasureFlags, type MeasureWord, measureOptions, measureRun, measureWords } from "./measure.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -14,12 +16,19 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const evalOptions = z.strictObject({
   metric: z
-    .enum(["bpd", "flow", "error"])
+    .array(z.enum(["bpd", "flow", "error", ...measureWords]))
+    .min(1)
     .optional()
     .describe(
-      "bits a dimension: bpd by the variational bound, with a table by time; flow by the probability flow. error: how far images are from what they should be, of autoencoders, of latents and of small images made large (default: what the run has)",
+      "bpd: bits a dimension by the variational bound, with a table by time; flow: by the probability flow; error: how far images are from what they should be, of autoencoders, of latents and of small images made large; or any of fid,kid,is,pr,mmd: images it draws beside real ones (pr is precision,recall,density,coverage) (default: the first of these that the run has)",
     ),
-  count: z.number().int().min(1).max(10_000_000).default(1000).describe("samples of the held-out data to judge on"),
+  count: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(1000)
+    .describe("samples of the held-out data to judge on, or images to draw"),
   draws: z
     .number()
     .int()
@@ -52,7 +61,40 @@ export const evalOptions = z.strictObject({
     .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
+  ...measureOptions,
 })
+
+/** Flags that one metric on held-out data reads, and no other. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  bpd: ["draws", "form", "unclipped", "rows"],
+  flow: ["probes", "tolerance"],
+  error: ["draws"],
+}
+
+type Single = "bpd" | "flow" | "error"
+const isSingle = (word: Single | MeasureWord): word is Single => word in own
+
+/** Which metric there is one of, or which measures there are some of. */
+function askedOf(words: readonly (Single | MeasureWord)[]): Single | readonly MeasureWord[] {
+  const single = words.find(isSingle)
+  if (single !== undefined && words.length > 1)
+    throw new MisuseError(
+      `--metric: got ${words.join(",")}, expected ${single} alone, or some of ${measureWords.join(", ")}`,
+    )
+  return single ?? words.filter((word): word is MeasureWord => !isSingle(word))
+}
+
+/** Refuses flags that other metrics read. */
+function expectRead(metric: Single | readonly MeasureWord[], flags: Readonly<Record<string, unknown>>): void {
+  const all: Readonly<Record<string, readonly string[]>> = { ...own, images: Object.keys(measureOptions) }
+  const mine = all[typeof metric === "string" ? metric : "images"]
+  const others = Object.values(all).flat()
+  expectOnly(
+    flags,
+    (key) => mine.includes(key) || !others.includes(key),
+    (flag) => `${flag}: the metric ${typeof metric === "string" ? metric : metric.join(",")} does not read it`,
+  )
+}
 
 const figure = ({ bits, error }: Measured): string => `${bits.toFixed(4)} ± ${error.toFixed(4)}`
 
@@ -85,7 +127,17 @@ function figureLines({ figures, done }: ErrorStep): string {
 export async function evaluateRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(evalOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
+  const asked = o.metric && askedOf(o.metric)
+  if (asked !== undefined) expectRead(asked, flags)
+  if (typeof asked === "object") return measureRun(folder, asked, o as MeasureFlags, flags)
   const { config, experiment, step } = await loadRun(folder, { at: o.at, voice: new Voice(o.json) })
+  const { metrics } = experiment
+  const metric = asked ?? metrics[0]
+  if (asked === undefined) expectRead(metric, flags)
+  if (!metrics.includes(metric))
+    throw new MisuseError(
+      `--metric: got ${metric}, a run of ${config.recipe} like this is judged by ${metrics.join(" or ")}`,
+    )
   const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
     throw new MisuseError(error.message)
   })
@@ -98,11 +150,6 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   const bar = new Progress("eval", o.count)
   const began = performance.now()
   let found: BoundStep | OdeLikelihoodStep | ErrorStep | undefined
-  const { metric = experiment.metrics[0] } = o
-  if (!experiment.metrics.includes(metric))
-    throw new MisuseError(
-      `--metric: got ${metric}, a run of ${config.recipe} like this is judged by ${experiment.metrics.join(" or ")}`,
-    )
   try {
     const { draws, form, rows, batch, seed, probes, tolerance } = o
     const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
@@ -129,8 +176,8 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   const seconds = (performance.now() - began) / 1000
   if (found !== undefined) {
     const { form, draws, unclipped, probes, tolerance, seed } = o
-    const asked = metric === "bpd" ? { form, draws, unclipped } : metric === "flow" ? { probes, tolerance } : { draws }
-    const record = { recipe: config.recipe, step, metric, ...asked, seed, seconds }
+    const told = metric === "bpd" ? { form, draws, unclipped } : metric === "flow" ? { probes, tolerance } : { draws }
+    const record = { recipe: config.recipe, step, metric, ...told, seed, seconds }
     if (o.json) process.stdout.write(`${JSON.stringify({ event: "done", ...record, ...found, each: undefined })}\n`)
     else
       process.stdout.write(

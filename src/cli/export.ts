@@ -1,6 +1,11 @@
-/** `tweedie export`: a run's denoiser as ONNX, its weights as safetensors; or a whole sampler as one ONNX file. */
+/**
+ * `tweedie export`: a run's denoiser as ONNX, its weights as safetensors; a whole sampler as one ONNX file; or a model
+ * folder of diffusers.
+ */
 import { join } from "node:path"
 import { z } from "zod"
+import { type DenoiserParts, denoiserParts } from "../diffusers/describe.ts"
+import { writeDiffusers } from "../diffusers/write.ts"
 import { exportOnnx } from "../engine/export.ts"
 import { formatShape } from "../engine/shape.ts"
 import { read } from "../engine/state.ts"
@@ -9,7 +14,8 @@ import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment, Exported } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { makeFolders } from "../train/disk.ts"
-import { flagOf, MisuseError, readOptions } from "./flags.ts"
+import { expectOnly } from "./draw.ts"
+import { MisuseError, readOptions } from "./flags.ts"
 import { expectFolder, loadRun, sizeText } from "./runs.ts"
 import { sampleOptions } from "./sample.ts"
 import { Voice } from "./voice.ts"
@@ -18,10 +24,13 @@ const { sampler, ...samplers } = samplingOptions
 
 /** Options of the verb. */
 export const exportOptions = z.strictObject({
+  format: z.enum(["onnx", "diffusers"]).default("onnx").describe("what to write"),
   out: z
     .string()
     .optional()
-    .describe("folder to write into (default: the run folder); with --sampler, the file (default: sampler.onnx there)"),
+    .describe(
+      "folder to write into (default: the run folder; of diffusers, the folder diffusers in it); with --sampler, the file (default: sampler.onnx there)",
+    ),
   sampler: (sampler as z.ZodDefault<z.ZodType>)
     .unwrap()
     .optional()
@@ -32,6 +41,10 @@ export const exportOptions = z.strictObject({
   rescale: sampleOptions.shape.rescale,
   interval: sampleOptions.shape.interval,
   ...samplers,
+  label: z
+    .string()
+    .optional()
+    .describe("diffusers: draw this class alone, or none, since its pipelines name no classes"),
   at: sampleOptions.shape.at,
   json: sampleOptions.shape.json,
 })
@@ -65,28 +78,71 @@ export async function writeExport(experiment: Experiment, folder: string): Promi
   return files
 }
 
+/** The class that is to be the only one: a number, or none where it says so. */
+function labelOf(text: string, classes: number): number {
+  if (classes === 0) throw new MisuseError("--label: the run was trained without labels")
+  // The last class stands for none.
+  const label = text === "none" ? classes : Number(text)
+  if (!/^(none|\d{1,9})$/.test(text) || label > classes)
+    throw new MisuseError(`--label: got ${text}, expected none or 0 to ${classes - 1}`)
+  return label
+}
+
+/** What diffusers can be told of a run's model. */
+function partsOf(folder: string, { model, shape }: Experiment): DenoiserParts {
+  if (model === undefined || model.shape.join() !== shape.join())
+    throw new MisuseError(`${folder}: no denoiser of images, which alone is written for diffusers (export it as ONNX)`)
+  try {
+    return denoiserParts(model)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new MisuseError(`${folder}: ${cause.message.replace(/^\w+: /, "")}`, { cause })
+  }
+}
+
 /** Runs the verb. */
 export async function exportRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
   const o = readOptions(exportOptions, flags)
   const voice = new Voice(o.json)
+  const { format, at, label } = o
+  const isModel = format === "diffusers"
+  if (isModel && o.sampler !== undefined)
+    throw new MisuseError("--sampler: got it with --format diffusers, expected one of them")
+  if (label !== undefined && !isModel) throw new MisuseError("--label: got it for onnx, expected --format diffusers")
   if (o.sampler !== undefined) return exportSampler(folder, o, voice)
-  const { out = folder, at } = o
-  const unasked: Readonly<Record<string, unknown>> = exportOptions.parse({})
-  const stray = Object.entries(o).find(([key, value]) => !plain.includes(key) && value !== unasked[key])?.[0]
-  if (stray !== undefined)
-    throw new MisuseError(`${flagOf(stray)}: got it without --sampler, expected both (--sampler ddim --steps 50)`)
-  await makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
-    const message = `--out ${out}: ${cause.message}`
-    throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
-  })
+  expectOnly(
+    flags,
+    (key) => plain.includes(key),
+    (flag) => `${flag}: got it without --sampler, expected both (--sampler ddim --steps 50)`,
+  )
+  const out = o.out ?? (isModel ? join(folder, "diffusers") : folder)
+  const makeOut = (): Promise<void> =>
+    makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
+      const message = `--out ${out}: ${cause.message}`
+      throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
+    })
   const { experiment, step } = await loadRun(folder, { at, voice })
-  const files = await writeExport(experiment, out)
+  let files: string[]
+  if (isModel) {
+    const parts = partsOf(folder, experiment)
+    const { classes } = experiment
+    const only = label === undefined ? undefined : labelOf(label, classes)
+    if (classes > 0 && label === undefined)
+      voice.warn(
+        "the network is told labels, which DDPMPipeline has no word for: call its UNet2DModel with class_labels, or export one class (--label 7, --label none)",
+      )
+    await makeOut()
+    files = await writeDiffusers(out, parts, only === undefined ? {} : { label: only })
+  } else {
+    await makeOut()
+    files = await writeExport(experiment, out)
+  }
   voice.say(`step ${step}: ${files.join(", ")}`, { event: "done", step, files })
   return 0
 }
 
 /** Options that are not of samplers. */
-const plain = ["out", "at", "json"]
+const plain = ["format", "out", "label", "at", "json"]
 
 async function exportSampler(folder: string, o: z.output<typeof exportOptions>, voice: Voice): Promise<number> {
   const { guidance, rescale, interval, at, out: file = join(folder, "sampler.onnx") } = o

@@ -49,9 +49,9 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
       `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
     )
     if (heading !== undefined) option.helpGroup(heading)
-    command.addOption(option)
-    // Where there is only the one that turns it off, the parser makes up a default that would win over a file's value.
+    // Where the one that turns it off is not preceded by the other, the parser makes up a default that wins over a file.
     if (isOn) command.addOption(new Option(flagOf(key)).hideHelp())
+    command.addOption(option)
   }
   return command
 }

@@ -4,6 +4,7 @@ import { basename } from "node:path"
 import { lookIntoFolder } from "../data/folder.ts"
 import { readIdx } from "../data/idx.ts"
 import { readPictureHeader } from "../data/picture.ts"
+import { readDiffusers } from "../diffusers/read.ts"
 import type { NdArray } from "../engine/array.ts"
 import { initializersOf } from "../engine/onnx/arrange.ts"
 import { readModel } from "../engine/onnx/read.ts"
@@ -14,9 +15,11 @@ import { readNpz } from "../io/npz.ts"
 import { readSafetensors } from "../io/safetensors.ts"
 import { readEvents } from "../io/tensorboard.ts"
 import { readZip } from "../io/zip.ts"
+import { variables } from "../nn/module.ts"
 import { bestOf, checkpointNotes } from "../train/checkpoint.ts"
 import { isRun, readLog, readRun } from "../train/run.ts"
 import { MisuseError } from "./flags.ts"
+import { isPretrained } from "./pretrained.ts"
 import { sizeText } from "./runs.ts"
 import { lineOf } from "./voice.ts"
 
@@ -45,10 +48,42 @@ async function runFacts(folder: string): Promise<Facts> {
 /** Whether people can read a value as it is. */
 const isPlain = (v: unknown): boolean => typeof v !== "object" || v === null || Array.isArray(v)
 
+/** What a model folder of diffusers holds; its weights are read and checked. */
+async function modelFacts(folder: string): Promise<Facts> {
+  const { pipeline, unet, vae, vaeConfig, scheduler, warnings } = await readDiffusers(folder)
+  const parameters = (network: object): string =>
+    `${[...variables(network).values()].reduce((n, v) => n + v.initial.data.length, 0).toLocaleString("en")} parameters`
+  const list = (values: unknown): string => (Array.isArray(values) ? values.join(", ") : String(values))
+  return {
+    kind: "diffusers",
+    pipeline: pipeline ?? "none, only its parts",
+    ...(unet !== null && {
+      unet: `UNet2DModel, ${parameters(unet)}`,
+      images: unet.config.sample_size === null ? "of any size" : `[${unet.shape.join(", ")}]`,
+      channels: list(unet.config.block_out_channels),
+      blocks: list(unet.config.down_block_types),
+      layers: unet.config.layers_per_block,
+      classes: unet.config.num_class_embeds ?? "none",
+    }),
+    ...(vae !== null && {
+      vae: `AutoencoderKL, ${parameters(vae)}`,
+      latents: `${vaeConfig!.latent_channels} channels, a side of ${2 ** (vaeConfig!.block_out_channels.length - 1)} pixels each`,
+    }),
+    ...(scheduler !== null && {
+      scheduler: scheduler._class_name,
+      predicts: scheduler["prediction_type"],
+      steps: scheduler["num_train_timesteps"],
+      betas: scheduler["trained_betas"] ? "one by one" : (scheduler["beta_schedule"] ?? "none"),
+    }),
+    ...Object.fromEntries(warnings.map((line, i) => [`warning ${i + 1}`, line])),
+  }
+}
+
 async function folderFacts(folder: string): Promise<Facts> {
+  if (await isPretrained(folder)) return modelFacts(folder)
   if (await isRun(folder)) return runFacts(folder)
   const look = await lookIntoFolder(folder, { broken: "skip" }).catch(() => {
-    throw new MisuseError(`info: ${folder} is neither a run folder nor one of pictures`)
+    throw new MisuseError(`info: ${folder} is neither a run folder nor one of pictures, nor a model of diffusers`)
   })
   const { count, labels, channels, heights, widths } = look
   return {
@@ -137,7 +172,7 @@ function fileFacts(name: string, bytes: Uint8Array): Facts {
     return { kind: "csv", lines: rows.length, columns: rows[0]?.length ?? 0, first: rows[0]?.join(", ") ?? "" }
   }
   throw new RangeError(
-    "no kind of file that is known: a run or picture folder, .onnx .safetensors .npy .npz .zip .csv .png .jpg, IDX, CIFAR-10, TensorBoard events, .gz of these",
+    "no kind of file that is known: a run, picture or diffusers folder, .onnx .safetensors .npy .npz .zip .csv .png .jpg, IDX, CIFAR-10, TensorBoard events, .gz of these",
   )
 }
 

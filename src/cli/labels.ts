@@ -1,14 +1,9 @@
-/** What `tweedie sample` and `tweedie classify` share: labels by number, and images from files. */
+/** Samples and images from files, for verbs that begin with some. */
 import { readFile } from "node:fs/promises"
 import { array, type NdArray, sizeOf } from "../engine/array.ts"
 import { readNpy } from "../io/npy.ts"
 import { decodePng, fromRaster } from "../io/png.ts"
 import { MisuseError } from "./flags.ts"
-
-/** Labels of `count` samples: those that were named, in turn. */
-export function labelsOf(named: readonly number[], count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => named[i % named.length])
-}
 
 /**
  * Numbers from a .npy file or a PNG, `[count, ...]` in [0, 1] as `tweedie sample` writes them, or `[...]` of one.

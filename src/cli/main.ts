@@ -47,12 +47,16 @@ async function program(args: readonly string[]): Promise<Command> {
     for (const key of Object.keys(recipe.options.shape)) added.add(key)
   }
   training.action(verb((flags) => train(flags)))
-  addFlags(main.command("sample <run>").description("draw samples from a run"), sampleOptions).action(
-    verb((run: string, flags: Record<string, unknown>) => sample(run, flags)),
-  )
-  addFlags(main.command("eval <run>").description("measure a run's model on data it has not seen"), evalOptions).action(
-    verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)),
-  )
+  addFlags(
+    main.command("sample <folder>").description("draw samples from a run, or from a model folder of diffusers"),
+    sampleOptions,
+  ).action(verb((run: string, flags: Record<string, unknown>) => sample(run, flags)))
+  addFlags(
+    main
+      .command("eval <run>")
+      .description("measure a run's model: its likelihood of data it has not seen, or the images it draws"),
+    evalOptions,
+  ).action(verb((run: string, flags: Record<string, unknown>) => evaluateRun(run, flags)))
   addFlags(
     main
       .command("classify <run> [images]")
@@ -70,12 +74,16 @@ async function program(args: readonly string[]): Promise<Command> {
   addFlags(
     main
       .command("export <run>")
-      .description("write a run's denoiser as .onnx and its weights as .safetensors, or a whole sampler as one .onnx"),
+      .description(
+        "write a run's denoiser as .onnx and its weights as .safetensors, a whole sampler as one .onnx, or a model folder of diffusers",
+      ),
     exportOptions,
   ).action(verb((run: string, flags: Record<string, unknown>) => exportRun(run, flags)))
   main
     .command("info <path>")
-    .description("tell what a run, a folder of pictures, or a file of any known kind holds")
+    .description(
+      "tell what a run, a model folder of diffusers, a folder of pictures, or a file of any known kind holds",
+    )
     .option("--json", "as one JSON object")
     .action(verb((path: string, flags: { json?: boolean }) => info(path, flags)))
   main

@@ -22,17 +22,22 @@ export class Progress {
   readonly #label: string
   readonly #total: number
   readonly #start: number
-  readonly #began = performance.now()
+  readonly #began: number
   #shown = Number.NEGATIVE_INFINITY
 
   constructor(
     label: string,
     total: number,
-    { start = 0, screen = process.stderr }: { readonly start?: number; readonly screen?: Screen } = {},
+    {
+      start = 0,
+      screen = process.stderr,
+      began = performance.now(),
+    }: { readonly start?: number; readonly screen?: Screen; readonly began?: number } = {},
   ) {
     this.#label = label
     this.#total = total
     this.#start = start
+    this.#began = began
     this.#screen = screen
   }
 

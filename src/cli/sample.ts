@@ -1,19 +1,24 @@
-/** `tweedie sample`: samples of a run, as a picture or as numbers. */
+/** `tweedie sample`: samples of a run, or of a model folder of diffusers, as a picture or as numbers. */
 import { join } from "node:path"
 import { z } from "zod"
+import { torchNoise } from "../diffusers/torch-random.ts"
 import { masked } from "../diffusion/inpainting.ts"
 import type { SamplerOptions, SampleStep } from "../diffusion/samplers/sampler.ts"
-import { array, type NdArray } from "../engine/array.ts"
+import { type NdArray, sizeOf } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
-import { encodePng } from "../io/png.ts"
-import type { Experiment, Guided } from "../recipes/recipe.ts"
+import { encodePng, type Raster } from "../io/png.ts"
+import { pictureOf } from "../recipes/picture.ts"
+import type { Experiment, Guided, SampleRequest } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
+import { isRun } from "../train/run.ts"
+import { expectOnly, guidanceOf, guidanceOptions, repeated } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { givenOf } from "./given.ts"
-import { labelsOf, readArray, readSamples } from "./labels.ts"
+import { readArray, readSamples } from "./labels.ts"
 import { terminalPicture } from "./picture.ts"
+import { isPretrained, loadPretrained, schedulerNames } from "./pretrained.ts"
 import { Progress } from "./progress.ts"
 import { expectFolder, loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -21,29 +26,7 @@ import { Voice } from "./voice.ts"
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
   count: z.number().int().min(1).max(1_000_000).default(64).describe("how many samples"),
-  label: z
-    .array(z.number().int().min(0).max(1_000_000))
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe("class to draw, or a list of them in turn; for runs trained with labels"),
-  guidance: z
-    .number()
-    .min(-100)
-    .max(100)
-    .optional()
-    .describe("scale of classifier-free guidance: 0 leaves the label out, 1 follows it as the data do (default 1)"),
-  rescale: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .describe("share of the standard deviation given back, where guidance makes too much contrast (default 0)"),
-  interval: z
-    .array(z.number().min(0).max(1_000_000))
-    .length(2)
-    .optional()
-    .describe("the times from which to which guidance acts (default: all)"),
+  ...guidanceOptions,
   from: z
     .string()
     .optional()
@@ -64,18 +47,29 @@ export const sampleOptions = z.strictObject({
     .optional()
     .describe("where those are known: a PNG or .npy of 1 (white) there and 0 (black) in the hole"),
   ...samplingOptions,
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .max(Number.MAX_SAFE_INTEGER)
-    .default(0)
-    .describe("sample i depends on the seed and i alone"),
+  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes the noise"),
+  noise: z
+    .enum(["per-sample", "torch"])
+    .optional()
+    .describe(
+      "per-sample: sample i depends on the seed and i alone, as of runs; torch: what torch.manual_seed(seed) draws for all, as of folders of diffusers",
+    ),
+  scheduler: z
+    .enum(schedulerNames)
+    .optional()
+    .describe("of a folder of diffusers: the scheduler to make of its configuration (default: its own)"),
+  weights: z.string().optional().describe("of a folder of diffusers: which variant of its weights, such as fp16"),
+  size: z
+    .array(z.number().int().min(1).max(65_536))
+    .min(1)
+    .max(2)
+    .optional()
+    .describe("of a folder of diffusers that does not say: how large its images are (32, or height,width)"),
   format: z
     .enum(["png", "npy"])
     .default("png")
     .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
-  out: z.string().optional().describe("file to write (default: samples.<format> in the run folder)"),
+  out: z.string().optional().describe("file to write (default: samples.<format> in the folder)"),
   at: z
     .string()
     .optional()
@@ -84,34 +78,31 @@ export const sampleOptions = z.strictObject({
   threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
 })
 
-/** Most numbers that are drawn at a time: a gigabyte of them. */
-const maxValues = 2 ** 28
+type SampleFlags = z.output<typeof sampleOptions>
 
 /** What a request gets from the flags of labels and files. */
 async function asked(
-  { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
-  experiment: Experiment,
+  o: SampleFlags,
+  model: Pick<Experiment, "shape"> & Partial<Pick<Experiment, "given" | "heldOut">>,
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
+  const { count, from, arc, strength, known, mask } = o
   if ((known === undefined) !== (mask === undefined))
     throw new MisuseError("--known and --mask: got one of them, expected both")
-  const { shape } = experiment
+  const { shape, given: made, heldOut } = model
   const read = async (flag: string, file: string, shape: readonly number[]): Promise<NdArray<"float32">> =>
     repeated(await readSamples(flag, file, shape), count)
-  const start = from === undefined || experiment.given ? undefined : { x: await read("--from", from, shape), strength }
+  const start = from === undefined || made ? undefined : { x: await read("--from", from, shape), strength }
   const given = await (async () => {
-    if (experiment.given !== undefined && from !== undefined) return read("--from", from, experiment.given.shape)
-    if (experiment.given !== undefined)
-      return givenOf(experiment, count).catch((error: Error) => {
+    if (made !== undefined && from !== undefined) return read("--from", from, made.shape)
+    if (made !== undefined && heldOut !== undefined)
+      return givenOf({ given: made, heldOut }, count).catch((error: Error) => {
         throw new MisuseError(`${error.message}; or name a file to make samples of with --from`)
       })
     if (known === undefined || mask === undefined) return undefined
     return masked(await read("--known", known, shape), await readArray("--mask", mask))
   })()
   return {
-    ...(label !== undefined && { labels: labelsOf(label, count) }),
-    ...(guidance !== undefined && { guidance }),
-    ...(rescale !== undefined && { rescale }),
-    ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
+    ...guidanceOf(o, count),
     ...(start !== undefined && { start }),
     ...(arc !== undefined && { arc }),
     ...(given !== undefined && { given }),
@@ -119,45 +110,146 @@ async function asked(
   }
 }
 
-/** The first `count` samples, in turn where there are fewer. */
-function repeated(x: NdArray<"float32">, count: number): NdArray<"float32"> {
-  const [rows, ...shape] = x.shape
-  const size = x.data.length / rows
-  const data = new Float32Array(count * size)
-  for (let i = 0; i < count; i++) data.set(x.data.subarray((i % rows) * size, ((i % rows) + 1) * size), i * size)
-  return array("float32", [count, ...shape], data)
+/** What a sampler of ours is asked for. */
+async function requestOf(
+  o: SampleFlags,
+  model: Parameters<typeof asked>[1] & Pick<Experiment, "model">,
+  noise: "per-sample" | "torch",
+): Promise<SampleRequest> {
+  const { count, seed } = o
+  if (noise === "torch" && (o.from ?? o.arc) !== undefined)
+    throw new MisuseError(`--noise: got torch with ${o.from === undefined ? "--arc" : "--from"}, which draws its own`)
+  return {
+    ...samplerOptions(o),
+    ...(await asked(o, model)),
+    count,
+    seed,
+    ...(noise === "torch" && { noise: torchNoise(seed, count, model.model?.shape ?? model.shape) }),
+  }
 }
 
-/** Runs the verb. */
-export async function sample(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
-  const o = readOptions(sampleOptions, flags)
-  if (o.threads !== undefined) configure({ threads: o.threads })
-  const voice = new Voice(o.json)
-  const { experiment, step: trained } = await loadRun(folder, { at: o.at, voice })
-  const { count, seed } = o
-  const file = o.out ?? join(folder, `samples.${o.format}`)
-  await expectFolder("--out", file)
+/** Samples to be drawn, and how they are shown. */
+interface Drawing {
+  readonly label: string
+  /** Shape of what is noised. */
+  readonly shape: readonly number[]
+  steps(): AsyncGenerator<SampleStep>
+  picture(final: SampleStep): Raster
+  /** Where the samples come from, for machines. */
+  readonly record: Readonly<Record<string, unknown>>
+}
+
+async function ofRun(folder: string, o: SampleFlags, flags: Flags, voice: Voice): Promise<Drawing> {
+  expectOnly(
+    flags,
+    (key) => !["scheduler", "weights", "size"].includes(key),
+    (flag) => `${flag}: ${folder} is a run, and only model folders of diffusers read it`,
+  )
+  const { experiment, step } = await loadRun(folder, { at: o.at, voice })
   const { shape } = experiment
-  const values = count * shape.reduce((n, size) => n * size, 1)
+  expectRoom(o.count, shape)
+  const request = await requestOf(o, experiment, o.noise ?? "per-sample")
+  return {
+    label: request.sampler,
+    shape,
+    steps: () => experiment.sample(request),
+    picture: (final) => experiment.picture(final, experiment.given && request.given),
+    record: { step },
+  }
+}
+
+/** Flags that the scheduler of a folder reads; the others are for samplers of ours. */
+const ofPipelines = [
+  ...["count", "label", "seed", "noise", "steps", "eta", "scheduler", "weights", "size"],
+  ...["format", "out", "json", "threads"],
+]
+
+/** What a model folder of diffusers draws: by its scheduler, or by a sampler of ours where one is named. */
+async function ofPretrained(folder: string, o: SampleFlags, flags: Flags, voice: Voice): Promise<Drawing> {
+  const isOurs = flags["sampler"] !== undefined
+  expectOnly(
+    flags,
+    (key) => key !== "at" && (isOurs || ofPipelines.includes(key)),
+    (flag) =>
+      flag === "--at"
+        ? `--at: ${folder} is a model folder of diffusers, which has no checkpoints`
+        : `${flag}: the scheduler of a model folder does not read it (name a sampler that does: --sampler)`,
+  )
+  const model = await loadPretrained(folder, { ...o, scheduler: o.scheduler, voice })
+  const { shape, isLatent, pipeline, scheduler } = model
+  if (isLatent && (o.from ?? o.known) !== undefined)
+    throw new MisuseError(
+      `--${o.from === undefined ? "known" : "from"}: ${folder} draws latent images, expected a model of images`,
+    )
+  if (o.format === "png" && !isLatent && shape[0] !== 1 && shape[0] !== 3)
+    throw new MisuseError(`--format: got png for images of ${shape[0]} channels, expected npy`)
+  expectRoom(o.count, shape)
+  const { count, seed, steps, eta } = o as SampleFlags & { readonly steps?: number; readonly eta?: number }
+  const noise = o.noise ?? ((o.from ?? o.arc) === undefined ? "torch" : "per-sample")
+  const { labels } = guidanceOf(o, count)
+  const request = isOurs ? await requestOf(o, { shape }, noise) : undefined
+  return {
+    label: request?.sampler ?? scheduler,
+    shape,
+    steps: () =>
+      request !== undefined
+        ? model.sample(request)
+        : model.draw({
+            count,
+            seed,
+            noise,
+            ...(steps !== undefined && { steps }),
+            ...(eta !== undefined && { eta }),
+            ...(labels !== undefined && { labels }),
+          }),
+    picture: pictureOf,
+    record: { pipeline, scheduler, noise },
+  }
+}
+
+type Flags = Readonly<Record<string, unknown>>
+
+/** Most numbers that are drawn at a time: a gigabyte of them. */
+const maxValues = 2 ** 28
+
+function expectRoom(count: number, shape: readonly number[]): void {
+  const values = count * sizeOf(shape)
   if (values > maxValues)
     throw new MisuseError(
       `--count: got ${count}, of [${shape.join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
     )
-  const request = { ...samplerOptions(o), ...(await asked(o, experiment)), count, seed }
+}
+
+/** Runs the verb. */
+export async function sample(folder: string, flags: Flags): Promise<number> {
+  const o = readOptions(sampleOptions, flags)
+  if (o.threads !== undefined) configure({ threads: o.threads })
+  const voice = new Voice(o.json)
+  const isModel = await isPretrained(folder)
+  if (!isModel && !(await isRun(folder)))
+    throw new MisuseError(
+      `${folder}: no run here (a run folder holds config.json; \`tweedie train\` makes one), nor a model folder of diffusers (model_index.json)`,
+    )
+  const file = o.out ?? join(folder, `samples.${o.format}`)
+  await expectFolder("--out", file)
+  const drawing = await (isModel ? ofPretrained : ofRun)(folder, o, flags, voice)
+  const { count } = o
+  const began = performance.now()
   let final: SampleStep | undefined
-  const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
-  for await (const step of experiment.sample(request)) {
+  let bar: Progress | undefined
+  for await (const step of drawing.steps()) {
+    // How many steps there are is known when the first is made.
+    bar ??= new Progress(drawing.label, step.steps, { began })
     if (!o.json) bar.update(step.step)
     final = step
   }
-  bar.end()
-  const { x, images } = final!
-  const picture = experiment.picture(final!, experiment.given && request.given)
+  bar?.end()
+  const picture = o.format === "png" ? drawing.picture(final!) : undefined
   // Points are what they are; images go to [0, 1].
-  const numbers = x.shape.length === 4 ? images : x
-  await writeFileAtomic(file, o.format === "png" ? encodePng(picture) : writeNpy(numbers))
-  voice.say(`${count} samples: ${file}`, { event: "done", file, count, step: trained })
-  if (!o.json && o.format === "png" && process.stdout.isTTY) {
+  const numbers = drawing.shape.length === 3 ? final!.images : final!.x
+  await writeFileAtomic(file, picture === undefined ? writeNpy(numbers) : encodePng(picture))
+  voice.say(`${count} samples: ${file}`, { event: "done", file, count, ...drawing.record })
+  if (!o.json && picture !== undefined && process.stdout.isTTY) {
     process.stdout.write(`${terminalPicture(picture, Math.min(120, process.stdout.columns ?? 80))}\n`)
   }
   return 0

@@ -1,10 +1,11 @@
 /** What was made here in diffusers' words: the configurations of a U-Net and of a noise schedule. */
-import type { Predict, Variance } from "../diffusion/denoiser.ts"
-import { cosine, linear, type Schedule } from "../diffusion/schedule.ts"
-import type { UNet } from "../diffusion/unet.ts"
+import type { Denoiser, Predict, Variance } from "../diffusion/denoiser.ts"
+import { cosine, linear, type Schedule, scaledLinear } from "../diffusion/schedule.ts"
+import { UNet } from "../diffusion/unet.ts"
 import type { AttentionBlock } from "../nn/self-attention.ts"
 import { fitted } from "./json.ts"
 import { type SchedulerSettings, schedulerSettings } from "./scheduler-config.ts"
+import { UNet2D } from "./unet.ts"
 import { type UNet2DConfig, unetSchema } from "./unet-config.ts"
 
 /** One head's size for all levels as diffusers has it: a number, or `null` for one head a level. */
@@ -65,6 +66,8 @@ export interface SchedulerOptions {
   readonly className?: "DDPMScheduler" | "DDIMScheduler"
   /** Variance of ancestral sampling. */
   readonly variance?: Variance
+  /** Which times fewer steps visit; trailing ones begin where there is most noise. */
+  readonly spacing?: "leading" | "trailing" | "linspace"
 }
 
 function isNear(a: Float64Array, b: Float64Array): boolean {
@@ -78,6 +81,8 @@ function betasOf({ steps, beta }: Schedule): Readonly<Record<string, unknown>> {
   const [start, end] = [betas[0], betas[steps - 1]]
   if (end < 1 && isNear(beta, linear(steps, { start, end }).beta))
     return { beta_schedule: "linear", beta_start: start, beta_end: end }
+  if (end < 1 && isNear(beta, scaledLinear(steps, { start, end }).beta))
+    return { beta_schedule: "scaled_linear", beta_start: start, beta_end: end }
   return { trained_betas: [...betas] }
 }
 
@@ -88,7 +93,13 @@ function betasOf({ steps, beta }: Schedule): Readonly<Record<string, unknown>> {
  */
 export function schedulerConfig(
   schedule: Schedule,
-  { predict = "eps", clip = 1, className = "DDPMScheduler", variance = "small" }: SchedulerOptions = {},
+  {
+    predict = "eps",
+    clip = 1,
+    className = "DDPMScheduler",
+    variance = "small",
+    spacing = "leading",
+  }: SchedulerOptions = {},
 ): SchedulerSettings {
   const prediction = predictions[predict]
   if (prediction === undefined)
@@ -100,6 +111,7 @@ export function schedulerConfig(
       num_train_timesteps: schedule.steps,
       ...betasOf(schedule),
       prediction_type: prediction,
+      timestep_spacing: spacing,
       clip_sample: clip !== null,
       ...(clip !== null && { clip_sample_range: clip }),
       ...(className === "DDPMScheduler" && {
@@ -109,4 +121,32 @@ export function schedulerConfig(
     "schedulerConfig",
     className,
   )
+}
+
+/** A U-Net and the scheduler that samples it. */
+export interface DenoiserParts {
+  readonly unet: UNet | UNet2D
+  readonly scheduler: SchedulerSettings
+}
+
+/**
+ * A denoiser as diffusers has it, for {@link writeDiffusers}: network, noise schedule, what is predicted, the bound on x0
+ * and the variance of steps. Fewer steps than all visit trailing times, as samplers here do.
+ *
+ * @throws RangeError for what diffusers has none like, with what it has: another network than a U-Net without patches, a
+ *   process that does not preserve variance or is learned, or a prediction other than eps, x0 and v.
+ */
+export function denoiserParts({ network, process, predict, clip, variance }: Denoiser): DenoiserParts {
+  if (!(network instanceof UNet || network instanceof UNet2D))
+    throw new RangeError("denoiserParts: the network is no U-Net of images, and DDPMPipeline has no other")
+  const { name, preserving, isLearned, told } = process.levels
+  if (!preserving || isLearned || told !== undefined)
+    throw new RangeError(
+      `denoiserParts: the process is ${name}, and DDPMScheduler has only fixed ones that preserve variance (train with the process discrete or vp)`,
+    )
+  if (network instanceof UNet) unetConfig(network)
+  return {
+    unet: network,
+    scheduler: schedulerConfig(process.schedule, { predict, clip, variance, spacing: "trailing" }),
+  }
 }

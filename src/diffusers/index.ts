@@ -1,8 +1,8 @@
 /** `tweedie/diffusers`: Hugging Face diffusers' model folders, both ways, and PyTorch's random numbers. */
-export { type SchedulerOptions, schedulerConfig, unetConfig } from "./describe.ts"
+export { type DenoiserParts, denoiserParts, type SchedulerOptions, schedulerConfig, unetConfig } from "./describe.ts"
 export { folderFiles, type ModelFiles, memoryFiles } from "./files.ts"
 export { type DiffusersModel, isDiffusers, type ReadOptions, readDiffusers } from "./read.ts"
-export { type DiffusersSampleOptions, sampleDiffusers } from "./sample.ts"
+export { type DiffusersSampleOptions, decodedSteps, diffusersDenoiser, sampleDiffusers } from "./sample.ts"
 export { type SchedulerClass, type SchedulerSettings, schedulerClasses, schedulerSettings } from "./scheduler-config.ts"
 export { TorchGenerator, torchNoise } from "./torch-random.ts"
 export { UNet2D } from "./unet.ts"

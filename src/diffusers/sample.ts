@@ -1,5 +1,5 @@
 /** Samples of a model folder as diffusers' pipelines make them: its scheduler, its arithmetic, torch's noise. */
-import { denoiser } from "../diffusion/denoiser.ts"
+import { type Denoiser, denoiser } from "../diffusion/denoiser.ts"
 import { gaussian } from "../diffusion/process.ts"
 import { samplers } from "../diffusion/samplers/all.ts"
 import { fromScheduler } from "../diffusion/samplers/compat/config.ts"
@@ -9,8 +9,9 @@ import { compile } from "../engine/compile.ts"
 import type { Tensor, Variable } from "../engine/tensor.ts"
 import type { AutoencoderKL } from "../vae/autoencoder.ts"
 import type { DiffusersModel } from "./read.ts"
-import { type SchedulerClass, schedulerSettings } from "./scheduler-config.ts"
+import { type SchedulerClass, type SchedulerSettings, schedulerSettings } from "./scheduler-config.ts"
 import { torchNoise } from "./torch-random.ts"
+import type { UNet2D } from "./unet.ts"
 
 /** Options of {@link sampleDiffusers}. */
 export interface DiffusersSampleOptions {
@@ -33,26 +34,40 @@ export interface DiffusersSampleOptions {
   readonly signal?: AbortSignal
 }
 
-/**
- * Samples a model folder: step by step what `DDPMPipeline`, `DDIMPipeline` or `LDMPipeline` gives for the same seed.
- * With an autoencoder the last step's images are the decoded ones.
- *
- * @throws RangeError when the folder has no network or no scheduler, or the scheduler means nothing here.
- */
-export function sampleDiffusers(
-  { unet, vae, schedulerFile }: DiffusersModel,
-  { count = 1, steps, seed = 0, noise = "torch", scheduler, eta, ...rest }: DiffusersSampleOptions = {},
-): AsyncGenerator<SampleStep> {
+/** The network and the scheduler, of another class where one is named. @throws RangeError where one is not there. */
+function partsOf(
+  { unet, schedulerFile }: DiffusersModel,
+  scheduler?: SchedulerClass,
+): { readonly unet: UNet2D; readonly settings: SchedulerSettings } {
   if (unet === null || schedulerFile === null)
     throw new RangeError(
       `sampleDiffusers: the folder has no ${unet === null ? "unet" : "scheduler"}, and both are needed (name the whole pipeline's folder)`,
     )
+  return {
+    unet,
+    settings: schedulerSettings(schedulerFile, "sampleDiffusers", scheduler ?? schedulerFile["_class_name"]),
+  }
+}
+
+/**
+ * Samples a model folder: step by step what `DDPMPipeline`, `DDIMPipeline` or `LDMPipeline` gives for the same seed.
+ * With an autoencoder the last step's images are the decoded ones.
+ *
+ * @throws RangeError when the folder has no network or no scheduler, the scheduler means nothing here, or takes no `eta`.
+ */
+export function sampleDiffusers(
+  model: DiffusersModel,
+  { count = 1, steps, seed = 0, noise = "torch", scheduler, eta, ...rest }: DiffusersSampleOptions = {},
+): AsyncGenerator<SampleStep> {
+  const { unet, settings } = partsOf(model, scheduler)
   if (noise === "per-sample" && typeof seed !== "number")
     throw new RangeError("sampleDiffusers: noise per-sample takes one seed, a number")
-  const settings = schedulerSettings(schedulerFile, "sampleDiffusers", scheduler ?? schedulerFile["_class_name"])
   const { sampler, schedule, predict, options } = fromScheduler(settings)
-  const model = denoiser(unet, gaussian(schedule), { predict, clip: options.clip })
-  const run = samplers[sampler](model, {
+  if (eta !== undefined && sampler !== "ddim")
+    throw new RangeError(
+      `sampleDiffusers: got eta for ${settings._class_name}, which takes none (only DDIMScheduler does)`,
+    )
+  const run = samplers[sampler](denoiser(unet, gaussian(schedule), { predict, clip: options.clip }), {
     ...options,
     ...rest,
     count,
@@ -60,7 +75,35 @@ export function sampleDiffusers(
     ...(eta !== undefined && { eta }),
     ...(noise === "torch" ? { noise: torchNoise(seed, count, unet.shape) } : { seed: seed as number }),
   })
-  return vae === null ? run : withImages(run, vae, Math.min(count, rest.batch ?? 16))
+  return decodedSteps(run, model, Math.min(count, rest.batch ?? 16))
+}
+
+/**
+ * The denoiser of a model folder, for samplers of ours: its network with the noise schedule, the prediction and the bound
+ * of its scheduler.
+ *
+ * @throws RangeError as {@link sampleDiffusers}, and for EDM's schedulers, whose networks see levels in another way.
+ */
+export function diffusersDenoiser(
+  model: DiffusersModel,
+  { scheduler }: Pick<DiffusersSampleOptions, "scheduler"> = {},
+): Denoiser<UNet2D> {
+  const { unet, settings } = partsOf(model, scheduler)
+  if ("sigma_data" in settings)
+    throw new RangeError(
+      `diffusersDenoiser: the scheduler is ${settings._class_name}, whose network other samplers cannot ask (sample it by its own scheduler)`,
+    )
+  const { schedule, predict, options } = fromScheduler(settings)
+  return denoiser(unet, gaussian(schedule), { predict, clip: options.clip })
+}
+
+/** Steps of latents whose last has images, decoded `rows` at a time; where there is no autoencoder, the steps as they are. */
+export function decodedSteps(
+  steps: AsyncGenerator<SampleStep>,
+  { vae }: Pick<DiffusersModel, "vae">,
+  rows = 16,
+): AsyncGenerator<SampleStep> {
+  return vae === null ? steps : withImages(steps, vae, rows)
 }
 
 /** Steps whose last has its latents as images. */

@@ -1,6 +1,6 @@
 /** Writes model folders that Hugging Face diffusers loads (Node only). */
 import { UNet } from "../diffusion/unet.ts"
-import type { NdArray } from "../engine/array.ts"
+import { fromNumbers, type NdArray, toNumbers } from "../engine/array.ts"
 import { read } from "../engine/state.ts"
 import type { Variable } from "../engine/tensor.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
@@ -29,12 +29,34 @@ export interface DiffusersParts {
 export interface WriteOptions {
   /** Averaged weights to write in place of the network's own: `ema.replace`. */
   readonly replace?: (variable: Variable) => Variable
+  /**
+   * The one class to draw: the network is written as one that is told none, its embedding added to that of every time.
+   * Diffusers' pipelines of U-Nets name no classes, and cannot draw a network that is told them.
+   */
+  readonly label?: number
 }
 
-async function weightsOf(network: Module, replace: (v: Variable) => Variable): Promise<Uint8Array> {
+type State = Map<string, NdArray>
+
+async function stateOf(network: Module, replace: (v: Variable) => Variable): Promise<State> {
   const found = variables(network)
   const values: readonly NdArray[] = await read([...found.values()].map(replace))
-  return writeSafetensors(new Map([...found.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
+  return new Map([...found.keys()].map((name, i) => [name, values[i]]))
+}
+
+/** A class in the place of all: times and classes are embedded apart and added, so its row is a bias of the times. */
+function withClass(state: State, label: number): State {
+  const [table, bias] = ["class_embedding.weight", "time_embedding.linear_2.bias"].map((name) => state.get(name))
+  if (table === undefined || bias === undefined)
+    throw new RangeError(`writeDiffusers: got label ${label} for a network that is told no classes`)
+  const [classes, width] = table.shape
+  if (!(Number.isInteger(label) && label >= 0 && label < classes))
+    throw new RangeError(`writeDiffusers: got label ${label}, expected 0 to ${classes - 1}`)
+  const row = toNumbers(table).subarray(label * width, (label + 1) * width)
+  const sum = toNumbers(bias).map((b, i) => b + row[i])
+  const rest = new Map([...state, ["time_embedding.linear_2.bias", fromNumbers("float32", [width], sum)]])
+  rest.delete("class_embedding.weight")
+  return rest
 }
 
 /**
@@ -45,23 +67,30 @@ async function weightsOf(network: Module, replace: (v: Variable) => Variable): P
  */
 export async function diffusersFiles(
   { unet = null, vae = null, vaeSize = 32, scheduler = null }: DiffusersParts,
-  { replace = (v) => v }: WriteOptions = {},
+  { replace = (v) => v, label }: WriteOptions = {},
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>()
   const put = (path: string, className: string, config: Json): void => {
     const content = writeJson({ ...config, _class_name: className, _diffusers_version: version })
     files.set(path, new TextEncoder().encode(content))
   }
-  const weights = "diffusion_pytorch_model.safetensors"
+  const putWeights = (folder: string, state: State): void => {
+    files.set(`${folder}/diffusion_pytorch_model.safetensors`, writeSafetensors(state, { format: "pt" }))
+  }
   if (unet !== null) {
-    put("unet/config.json", "UNet2DModel", (unet instanceof UNet ? unetConfig(unet) : unet.config) as unknown as Json)
-    files.set(`unet/${weights}`, await weightsOf(unet, replace))
+    const config = unet instanceof UNet ? unetConfig(unet) : unet.config
+    const state = await stateOf(unet, replace)
+    put("unet/config.json", "UNet2DModel", {
+      ...config,
+      ...(label !== undefined && { num_class_embeds: null, class_embed_type: null }),
+    })
+    putWeights("unet", label === undefined ? state : withClass(state, label))
   }
   const vaeFolder = unet !== null && scheduler !== null ? "vqvae" : "vae"
   if (vae !== null) {
     const config = autoencoderConfig(vae.options, vaeSize)
     put(`${vaeFolder}/config.json`, "AutoencoderKL", config as unknown as Json)
-    files.set(`${vaeFolder}/${weights}`, await weightsOf(vae, replace))
+    putWeights(vaeFolder, await stateOf(vae, replace))
   }
   if (scheduler !== null) {
     const { _class_name: name, ...config } = schedulerSettings(scheduler)

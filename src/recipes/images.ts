@@ -111,6 +111,7 @@ function build<O>(source: ImageSource<O>, o: Options & O): Experiment {
   })
   return {
     variables,
+    model,
     objective,
     ...trained(o),
     data: (say) => data(o, { split: "train", isNamed: true, ...(say && { say }) }),

@@ -127,6 +127,7 @@ function build(o: Options): Experiment {
   }
   return {
     ...judged(model, classes),
+    model,
     variables: new Map([...variables, ...coderVariables]),
     objective: {
       variables: new Map([...objective.variables, ...coderVariables]),

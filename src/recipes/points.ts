@@ -46,6 +46,7 @@ export const points: Recipe = {
     const { model, objective, variables } = built(network, o)
     return {
       variables,
+      model,
       objective,
       ...trained(o),
       data: () => Promise.resolve(sets[o.set]({ count: 100_000, seed: o.seed })),

@@ -2,6 +2,7 @@
 import type { z } from "zod"
 import type { Dataset } from "../data/dataset.ts"
 import type { ClassifyOptions, ClassifyStep } from "../diffusion/classify.ts"
+import type { Denoiser } from "../diffusion/denoiser.ts"
 import type { BoundOptions } from "../diffusion/likelihood-bound.ts"
 import type { OdeLikelihoodOptions, OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep } from "../diffusion/likelihood-table.ts"
@@ -73,6 +74,8 @@ export interface Exported {
 export interface Experiment {
   /** Everything that is trained and saved, by PyTorch's names. */
   readonly variables: ReadonlyMap<string, Variable>
+  /** What draws samples: network, process and prediction. */
+  readonly model?: Denoiser
   readonly objective: Objective
   readonly optimizer: Optimizer
   readonly ema: EmaDecay | null

@@ -389,3 +389,14 @@ describe("a run trained with labels", () => {
     expect(plain.code).toBe(2)
   })
 })
+
+test("what is on unless said otherwise stays off where a configuration file turned it off", async () => {
+  writeFileSync(
+    at("still.json"),
+    JSON.stringify({ recipe: "images", dataDir: "pictures", flip: false, colour: "gray" }),
+  )
+  const { stdout } = await tweedie("train", "--config", "still.json", "--dry-run")
+  expect(JSON.parse(stdout).options.flip).toBe(false)
+  const { stdout: turned } = await tweedie("train", "--config", "still.json", "--flip", "--dry-run")
+  expect(JSON.parse(turned).options.flip).toBe(true)
+})
