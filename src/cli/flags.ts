@@ -82,6 +82,12 @@ export function readOptions<S extends z.ZodObject>(
   throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("; "))
 }
 
+/** `"a"|"b"|"c"` as a, b or c. */
+function words(list: string): string {
+  const names = list.replaceAll('"', "").split("|")
+  return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} or ${names[names.length - 1]}`
+}
+
 function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unknown>>): string {
   if (issue.code === "unrecognized_keys") return `unknown option ${issue.keys.join(", ")}`
   const key = String(issue.path[0] ?? "")
@@ -89,5 +95,6 @@ function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unkn
     .replace(/^(Invalid input: expected|Too (small|big): expected) ?/, "expected ")
     .replace(/^expected \w+ to be/, "expected")
     .replace(/, received \w+$/, "")
+    .replace(/^Invalid option: expected one of (.*)$/, (_, list: string) => `expected ${words(list)}`)
   return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
 }

@@ -307,7 +307,7 @@ describe("a mistake ends with 2 and one line:", () => {
     [
       "an unknown format",
       ["export", "plain", "--format", "pickle"],
-      /--format: got pickle, expected onnx or diffusers/,
+      /--format: got "pickle", expected onnx or diffusers/,
     ],
     ["one class of none", ["export", "plain", "--format", "diffusers", "--label", "1"], /trained without labels/],
     ["an unknown measure", ["eval", "plain", "--metric", "fib"], /--metric: got \["fib"\], .*"fid"/],
