@@ -34,7 +34,8 @@ export function dpmSolverSinglePlan(
   const grid = pathOf("singlestep", target, { ...path, steps })
   const own = symbols(4)
   const { kept, z } = own
-  const { moves, round: f } = grid
+  const { moves, arithmetic } = grid
+  const f = arithmetic.round
   const isClean = moves[moves.length - 1].to.sigma === 0
   const orders = groupedOrders(moves.length, order, lowerOrderFinal || isClean || moves.length % order !== 0)
   if (isClean || eulerAtFinal) orders[orders.length - 1] = 1
@@ -46,10 +47,10 @@ export function dpmSolverSinglePlan(
     const m0 = answerOf(algorithm, own, kept[0], from)
     const answers = [m0, kept[2], kept[3]]
     const first = answers[used - 1]
-    const w = exponentialWeights(algorithm, start, to, f)
+    const w = exponentialWeights(algorithm, start, to, arithmetic)
     const h = f(to.lambda - start.lambda)
     const place = (i: number): number => f(f(moves[k - i].from.lambda - start.lambda) / h)
-    const slope = (m: Form, r: number): Form => mix([1 / r, m], [-1 / r, first])
+    const slope = (m: Form, r: number): Form => mix([f(1 / r), m], [-f(1 / r), first])
     const slopes: (readonly [number, Form])[] = []
     if (used === 2) slopes.push([solver === "midpoint" ? w.midpoint : w.first, slope(m0, place(0))])
     if (used === 3) {

@@ -55,8 +55,10 @@ export function dpmSolverPlan(
   const grid = pathOf("multistep", target, { ...path, steps })
   const own = symbols(3)
   const { kept, z } = own
-  const { moves, round: f } = grid
+  const { moves, arithmetic } = grid
+  const f = arithmetic.round
   const isCompat = path.compat === "diffusers"
+  const slope = (r: number, m: Form, before: Form): Form => mix([f(1 / r), m], [-f(1 / r), before])
   const few = lowerOrderFinal && moves.length < 15
   const asks = moves.map(({ from, to }, k): Ask => {
     const left = moves.length - k
@@ -66,17 +68,17 @@ export function dpmSolverPlan(
         ? 1
         : Math.min(order, k + 1, left === 2 && few ? 2 : 3)
     const m0 = answerOf(algorithm, own, kept[0], from)
-    const w = exponentialWeights(algorithm, from, to, f)
+    const w = exponentialWeights(algorithm, from, to, arithmetic)
     const h = f(to.lambda - from.lambda)
     const slopes: (readonly [number, Form])[] = []
     if (used > 1) {
       const r0 = f(f(from.lambda - moves[k - 1].from.lambda) / h)
-      const d0 = mix([1 / r0, m0], [-1 / r0, kept[1]])
+      const d0 = slope(r0, m0, kept[1])
       if (used === 2) slopes.push([solver === "midpoint" ? w.midpoint : w.first, d0])
       else {
         const r1 = f(f(moves[k - 1].from.lambda - moves[k - 2].from.lambda) / h)
-        const d1 = mix([1 / r1, kept[1]], [-1 / r1, kept[2]])
-        const bend = mix([1 / (r0 + r1), d0], [-1 / (r0 + r1), d1])
+        const d1 = slope(r1, kept[1], kept[2])
+        const bend = slope(f(r0 + r1), d0, d1)
         // bend is half of h^2 m''; diffusers takes it for the whole, and mistakes a sign where there is noise.
         const second = !isCompat ? 2 * w.second : algorithm.startsWith("sde-") ? w.second - to.signal : w.second
         slopes.push([w.first, mix([1, d0], [r0, bend])], [second, bend])

@@ -312,14 +312,8 @@ export function fromScheduler(config: SchedulerConfig, name: string = String(con
   const isTabled = sampler === "ddpm" || sampler === "ddim"
   // Classes that work with sigma / signal leave the smallest share that half precision knows.
   if (alphaBar[steps] === 0 && !isTabled) alphaBar[steps] = 2 ** -24
-  if (alphaBar[steps] === 0 && predict === "eps") {
-    if (clip === null && !isThresholded)
-      throw new RangeError(
-        "scheduler: no signal is left at the last time, where prediction_type epsilon says nothing of x0 (v_prediction)",
-      )
-    // diffusers divides by 0 and clips infinity; the least number of float32 makes what is clipped the same.
-    alphaBar[steps] = 2 ** -126
-  }
+  // diffusers divides by 0 and clips infinity; the least number of float32 makes what is clipped the same.
+  if (alphaBar[steps] === 0 && predict === "eps" && (clip !== null || isThresholded)) alphaBar[steps] = 2 ** -126
   return {
     sampler,
     schedule,
