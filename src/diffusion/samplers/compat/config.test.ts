@@ -12,7 +12,8 @@ import { follow } from "../plan/follow.ts"
 import type { Target } from "../plan/path.ts"
 import type { Plan } from "../plan/plan.ts"
 import { last } from "../sampler.ts"
-import { fromScheduler, type SchedulerConfig, schedulerClasses } from "./config.ts"
+import { schedulerClasses } from "./classes.ts"
+import { fromScheduler, type SchedulerConfig } from "./config.ts"
 
 configure({ threads: 1 })
 
@@ -198,10 +199,10 @@ test("configurations that mean nothing here are refused by name", () => {
     [{ prediction_type: "flow_prediction" }, 'got prediction_type "flow_prediction", expected epsilon'],
     [{ variance_type: "fixed_large_log" }, "diffusers makes NaN of this one"],
     [{ beta_schedule: "cosine" }, 'got beta_schedule "cosine", expected linear'],
-    [{ beta_start: "0.1" }, 'got beta_start "0.1", expected a number'],
+    [{ beta_start: "0.1" }, 'got beta_start "0.1", expected a number from 0 to 1'],
     [{ clip_sample: 1 }, "got clip_sample 1, expected a boolean"],
     [{ num_train_timesteps: 1e9 }, "got num_train_timesteps 1000000000, expected a whole number from 1 to 1,000,000"],
-    [{ trained_betas: ["x"] }, 'got trained_betas ["x"], expected numbers or null'],
+    [{ trained_betas: ["x"] }, 'got trained_betas ["x"], expected numbers from 0 to 1, or null'],
     [{ timestep_spacing: "karras" }, 'got timestep_spacing "karras", expected linspace, leading, trailing'],
   ]
   for (const [config, message] of refused) expect(() => fromScheduler(config, "DDPMScheduler")).toThrow(message)
