@@ -1,10 +1,9 @@
 /** DPM-Solver and DPM-Solver++, singlestep: groups of steps that each begin anew. */
 import type { Denoiser } from "../denoiser.ts"
-import { answerOf, checkSolver, type DpmOptions } from "./dpm.ts"
+import { answerOf, type DpmOptions, solverOf } from "./dpm.ts"
 import { exponentialWeights } from "./plan/exponential.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
-import type { Target } from "./plan/path.ts"
-import { pathOf } from "./plan/path.ts"
+import { pathOf, type Target } from "./plan/path.ts"
 import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SampleStep } from "./sampler.ts"
 
@@ -18,20 +17,9 @@ export function groupedOrders(steps: number, order: 1 | 2 | 3, isLowered: boolea
 }
 
 /** The plan of {@link dpmSolverSingle}. */
-export function dpmSolverSinglePlan(
-  target: Target,
-  {
-    order = 2,
-    algorithm = "dpmsolver++",
-    solver = "midpoint",
-    lowerOrderFinal = true,
-    eulerAtFinal = false,
-    steps = Math.min(20, target.process.steps),
-    ...path
-  }: DpmOptions = {},
-): Plan {
-  checkSolver("dpmSolverSingle", order, algorithm)
-  const grid = pathOf("singlestep", target, { ...path, steps })
+export function dpmSolverSinglePlan(target: Target, options: DpmOptions = {}): Plan {
+  const { order, algorithm, solver, lowerOrderFinal, eulerAtFinal, path } = solverOf("dpmSolverSingle", target, options)
+  const grid = pathOf("singlestep", target, path)
   const own = symbols(4)
   const { kept, z } = own
   const { moves, arithmetic } = grid

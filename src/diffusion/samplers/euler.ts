@@ -19,7 +19,6 @@ export function eulerPlan(
   const own = symbols(1)
   const { kept, x0, z } = own
   const unit = (level: Level): number => (grid.isScaled ? level.signal : 1)
-  const spread = (level: Level): number => (grid.isScaled ? level.sigma : level.ratio)
   const asks = grid.moves.map((move): Ask => {
     const { from, to } = move
     const reached = reachedBy(to.time, grid.clock)
@@ -27,7 +26,7 @@ export function eulerPlan(
     if (noisy === null) {
       // y' = y + (r' - r) (y - x0) / r for y = x / signal and r = sigma / signal, put so that no signal is no trouble.
       const left = remaining(from, to, grid)
-      const ofX = grid.clock === "network" ? left : spread(to) / spread(from)
+      const ofX = grid.clock === "network" ? left : to.sigma / from.sigma
       return {
         ...question(target, grid, from, kept[0]),
         next: [mix([ofX, kept[0]], [unit(to) * (1 - left), x0])],

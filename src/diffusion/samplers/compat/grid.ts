@@ -17,11 +17,12 @@
  * - Euler divides its noise by one step too many where levels are `log_linear`.
  * - PNDM turns v into eps by the level of the step, not by that at which v was given.
  * - UniPC's `bh1` with a last level of 0, and a last level that is there twice, make NaN in diffusers; here they do not.
+ * - Solvers whose first two times fall together (Karras levels without signal at the end) begin at the second and then
+ *   raise in diffusers; here they begin at the first.
  * - Learned variances are cut from channel 3 on by the solvers of diffusers, whatever the image has; here where they begin.
  *
- * Results agree to 1e-5 of the largest number, but for what float32 itself leaves open: the tables of
- * `rescale_betas_zero_snr` hang on the last bits of PyTorch's square root (1e-4 where little noise is left), levels of
- * 10,000 and more (the cosine schedule) swallow digits, and so do results that are differences of large numbers.
+ * Numbers are diffusers' to the last bit but for PyTorch's logarithm and exponential; docs/schedulers.md says how near
+ * results come, and where diffusers' float32 is itself off.
  */
 import { beta } from "../../../stats/laws/beta.ts"
 import type { Predict } from "../../denoiser.ts"
