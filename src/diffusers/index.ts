@@ -3,7 +3,7 @@ export { type DenoiserParts, denoiserParts, type SchedulerOptions, schedulerConf
 export { folderFiles, type ModelFiles, memoryFiles } from "./files.ts"
 export { type DiffusersModel, isDiffusers, type ReadOptions, readDiffusers } from "./read.ts"
 export { type DiffusersSampleOptions, decodedSteps, diffusersDenoiser, sampleDiffusers } from "./sample.ts"
-export { type SchedulerClass, type SchedulerSettings, schedulerClasses, schedulerSettings } from "./scheduler-config.ts"
+export { type SchedulerSettings, schedulerSettings } from "./scheduler-config.ts"
 export { TorchGenerator, torchNoise } from "./torch-random.ts"
 export { UNet2D } from "./unet.ts"
 export type { UNet2DConfig } from "./unet-config.ts"

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { expect, test } from "vitest"
+import { schedulerClasses } from "../diffusion/samplers/compat/classes.ts"
 import { last } from "../diffusion/samplers/sampler.ts"
 import { linear } from "../diffusion/schedule.ts"
 import { UNet } from "../diffusion/unet.ts"
@@ -11,7 +12,6 @@ import { schedulerConfig } from "./describe.ts"
 import { memoryFiles } from "./files.ts"
 import { readDiffusers } from "./read.ts"
 import { type DiffusersSampleOptions, sampleDiffusers } from "./sample.ts"
-import { schedulerClasses } from "./scheduler-config.ts"
 import { diffusersFiles } from "./write.ts"
 
 const fixtures = fileURLToPath(new URL("fixtures/", import.meta.url))

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest"
 import { gaussian } from "../diffusion/process.ts"
+import { schedulerClasses } from "../diffusion/samplers/compat/classes.ts"
 import { cosine, linear, schedule } from "../diffusion/schedule.ts"
 import { schedulerConfig } from "./describe.ts"
 import { readJson, writeJson } from "./json.ts"
-import { schedulerClasses, schedulerSettings } from "./scheduler-config.ts"
+import { schedulerSettings } from "./scheduler-config.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

@@ -31,7 +31,7 @@ export function ddpmPlan(
     const least = isCompat ? Math.max(q.variance, 1e-20) : q.variance
     const isClean = isCompat ? from.time === 0 : to.sigma === 0
     const isRead = variance === "learned" || variance === "direct"
-    const spread = isClean ? 0 : isRead ? 1 : Math.sqrt(variance === "small" ? least : q.forward)
+    const spread = isClean ? 0 : isRead ? 1 : grid.arithmetic.sqrt(variance === "small" ? least : q.forward)
     return {
       ...question(target, grid, from, kept[0]),
       next: [mix([q.x0, x0], [q.xt, kept[0]], [spread, z])],

@@ -27,16 +27,16 @@ export function ddimPlan(
 ): Plan {
   if (!(eta >= 0 && eta <= 1)) throw new RangeError(`ddim: got eta ${eta}, expected a number from 0 to 1`)
   const grid = pathOf("ddim", target, { ...path, compat, steps })
-  const f = grid.round
+  const { round: f, sqrt } = grid.arithmetic
   const own = symbols(1)
   const { kept, x0, z } = own
   const asks = grid.moves.map((move): Ask => {
     const { from, to } = move
     const { variance } = between(move, grid)
     // A step that goes back up, as diffusers takes some, has no variance.
-    const sigma = eta === 0 ? 0 : f(eta * f(Math.sqrt(Math.max(0, variance))))
+    const sigma = eta === 0 ? 0 : f(eta * sqrt(Math.max(0, variance)))
     const before = compat === "diffusers" ? f(1 - to.alphaBar) : to.sigma ** 2
-    const direction = f(Math.sqrt(Math.max(0, f(before - f(sigma ** 2)))))
+    const direction = sqrt(Math.max(0, f(before - f(sigma ** 2))))
     const eps = rederive ? impliedNoise(own, kept[0], from.signal, from.sigma) : own.eps
     return {
       ...question(target, grid, from, kept[0]),

@@ -1,10 +1,9 @@
 /** DPM-Solver and DPM-Solver++, singlestep: groups of steps that each begin anew. */
 import type { Denoiser } from "../denoiser.ts"
-import { answerOf, checkSolver, type DpmOptions } from "./dpm.ts"
+import { answerOf, type DpmOptions, solverOf } from "./dpm.ts"
 import { exponentialWeights } from "./plan/exponential.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
-import type { Target } from "./plan/path.ts"
-import { pathOf } from "./plan/path.ts"
+import { pathOf, type Target } from "./plan/path.ts"
 import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SampleStep } from "./sampler.ts"
 
@@ -18,23 +17,13 @@ export function groupedOrders(steps: number, order: 1 | 2 | 3, isLowered: boolea
 }
 
 /** The plan of {@link dpmSolverSingle}. */
-export function dpmSolverSinglePlan(
-  target: Target,
-  {
-    order = 2,
-    algorithm = "dpmsolver++",
-    solver = "midpoint",
-    lowerOrderFinal = true,
-    eulerAtFinal = false,
-    steps = Math.min(20, target.process.steps),
-    ...path
-  }: DpmOptions = {},
-): Plan {
-  checkSolver("dpmSolverSingle", order, algorithm)
-  const grid = pathOf("singlestep", target, { ...path, steps })
+export function dpmSolverSinglePlan(target: Target, options: DpmOptions = {}): Plan {
+  const { order, algorithm, solver, lowerOrderFinal, eulerAtFinal, path } = solverOf("dpmSolverSingle", target, options)
+  const grid = pathOf("singlestep", target, path)
   const own = symbols(4)
   const { kept, z } = own
-  const { moves, round: f } = grid
+  const { moves, arithmetic } = grid
+  const f = arithmetic.round
   const isClean = moves[moves.length - 1].to.sigma === 0
   const orders = groupedOrders(moves.length, order, lowerOrderFinal || isClean || moves.length % order !== 0)
   if (isClean || eulerAtFinal) orders[orders.length - 1] = 1
@@ -46,10 +35,10 @@ export function dpmSolverSinglePlan(
     const m0 = answerOf(algorithm, own, kept[0], from)
     const answers = [m0, kept[2], kept[3]]
     const first = answers[used - 1]
-    const w = exponentialWeights(algorithm, start, to, f)
+    const w = exponentialWeights(algorithm, start, to, arithmetic)
     const h = f(to.lambda - start.lambda)
     const place = (i: number): number => f(f(moves[k - i].from.lambda - start.lambda) / h)
-    const slope = (m: Form, r: number): Form => mix([1 / r, m], [-1 / r, first])
+    const slope = (m: Form, r: number): Form => mix([f(1 / r), m], [-f(1 / r), first])
     const slopes: (readonly [number, Form])[] = []
     if (used === 2) slopes.push([solver === "midpoint" ? w.midpoint : w.first, slope(m0, place(0))])
     if (used === 3) {

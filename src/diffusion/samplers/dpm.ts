@@ -1,6 +1,6 @@
 /** DPM-Solver and DPM-Solver++, multistep: high order from the answers of earlier steps, one question a step. */
 import type { Denoiser } from "../denoiser.ts"
-import { type Algorithm, exponentialWeights } from "./plan/exponential.ts"
+import { type Algorithm, algorithms, exponentialWeights } from "./plan/exponential.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
 import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
@@ -18,6 +18,11 @@ export interface DpmOptions extends SamplerOptions, PathOptions {
   readonly eulerAtFinal?: boolean
 }
 
+interface Solver
+  extends Required<Pick<DpmOptions, "order" | "algorithm" | "solver" | "lowerOrderFinal" | "eulerAtFinal">> {
+  readonly path: PathOptions & { readonly steps: number }
+}
+
 /** The answer an algorithm works with: x0, or the noise. diffusers takes the noise as the network says it. */
 export function answerOf(
   algorithm: Algorithm,
@@ -28,35 +33,34 @@ export function answerOf(
   return algorithm.endsWith("++") ? own.x0 : impliedNoise(own, input, signal, sigma)
 }
 
-/** Refuses orders and algorithms that there are not. */
-export function checkSolver(where: string, order: number, algorithm: string): void {
-  if (!(order === 1 || order === 2 || order === 3))
-    throw new RangeError(`${where}: got order ${order}, expected 1, 2 or 3`)
-  if (!/^(sde-)?dpmsolver(\+\+)?$/.test(algorithm))
-    throw new RangeError(
-      `${where}: got algorithm ${algorithm}, expected dpmsolver++, dpmsolver, sde-dpmsolver++ or sde-dpmsolver`,
-    )
-}
-
-/** The plan of {@link dpmSolver}. */
-export function dpmSolverPlan(
-  target: Target,
-  {
+/** Options with what was not given filled in, and those of the path beside them. */
+export function solverOf(where: string, { process }: Target, options: DpmOptions): Solver {
+  const {
     order = 2,
     algorithm = "dpmsolver++",
     solver = "midpoint",
     lowerOrderFinal = true,
     eulerAtFinal = false,
-    steps = Math.min(20, target.process.steps),
+    steps = Math.min(20, process.steps),
     ...path
-  }: DpmOptions = {},
-): Plan {
-  checkSolver("dpmSolver", order, algorithm)
-  const grid = pathOf("multistep", target, { ...path, steps })
+  } = options
+  if (!(order === 1 || order === 2 || order === 3))
+    throw new RangeError(`${where}: got order ${order}, expected 1, 2 or 3`)
+  if (!algorithms.includes(algorithm))
+    throw new RangeError(`${where}: got algorithm ${algorithm}, expected one of ${algorithms.join(", ")}`)
+  return { order, algorithm, solver, lowerOrderFinal, eulerAtFinal, path: { ...path, steps } }
+}
+
+/** The plan of {@link dpmSolver}. */
+export function dpmSolverPlan(target: Target, options: DpmOptions = {}): Plan {
+  const { order, algorithm, solver, lowerOrderFinal, eulerAtFinal, path } = solverOf("dpmSolver", target, options)
+  const grid = pathOf("multistep", target, path)
   const own = symbols(3)
   const { kept, z } = own
-  const { moves, round: f } = grid
+  const { moves, arithmetic } = grid
+  const f = arithmetic.round
   const isCompat = path.compat === "diffusers"
+  const slope = (r: number, m: Form, before: Form): Form => mix([f(1 / r), m], [-f(1 / r), before])
   const few = lowerOrderFinal && moves.length < 15
   const asks = moves.map(({ from, to }, k): Ask => {
     const left = moves.length - k
@@ -66,17 +70,17 @@ export function dpmSolverPlan(
         ? 1
         : Math.min(order, k + 1, left === 2 && few ? 2 : 3)
     const m0 = answerOf(algorithm, own, kept[0], from)
-    const w = exponentialWeights(algorithm, from, to, f)
+    const w = exponentialWeights(algorithm, from, to, arithmetic)
     const h = f(to.lambda - from.lambda)
     const slopes: (readonly [number, Form])[] = []
     if (used > 1) {
       const r0 = f(f(from.lambda - moves[k - 1].from.lambda) / h)
-      const d0 = mix([1 / r0, m0], [-1 / r0, kept[1]])
+      const d0 = slope(r0, m0, kept[1])
       if (used === 2) slopes.push([solver === "midpoint" ? w.midpoint : w.first, d0])
       else {
         const r1 = f(f(moves[k - 1].from.lambda - moves[k - 2].from.lambda) / h)
-        const d1 = mix([1 / r1, kept[1]], [-1 / r1, kept[2]])
-        const bend = mix([1 / (r0 + r1), d0], [-1 / (r0 + r1), d1])
+        const d1 = slope(r1, kept[1], kept[2])
+        const bend = slope(f(r0 + r1), d0, d1)
         // bend is half of h^2 m''; diffusers takes it for the whole, and mistakes a sign where there is noise.
         const second = !isCompat ? 2 * w.second : algorithm.startsWith("sde-") ? w.second - to.signal : w.second
         slopes.push([w.first, mix([1, d0], [r0, bend])], [second, bend])

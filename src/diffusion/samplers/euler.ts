@@ -1,8 +1,8 @@
 /** Euler's method on the probability flow, with fresh noise between steps if asked for. */
 import type { Denoiser } from "../denoiser.ts"
-import { type Churn, churned } from "./plan/churn.ts"
+import { type Churn, churned, heardBefore } from "./plan/churn.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
-import type { Level } from "./plan/grid.ts"
+import { type Level, remaining } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
 import { type Ask, clockOf, type Plan, question, reachedBy } from "./plan/plan.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
@@ -16,31 +16,30 @@ export function eulerPlan(
   { steps = Math.min(50, target.process.steps), churn, churnMin, churnMax, churnNoise, ...path }: EulerOptions = {},
 ): Plan {
   const grid = pathOf("euler", target, { ...path, steps })
-  const { kept, x0, eps, z } = symbols(1)
+  const own = symbols(1)
+  const { kept, x0, z } = own
   const unit = (level: Level): number => (grid.isScaled ? level.signal : 1)
-  const spread = (level: Level): number => (grid.isScaled ? level.sigma : level.ratio)
   const asks = grid.moves.map((move): Ask => {
     const { from, to } = move
     const reached = reachedBy(to.time, grid.clock)
     const noisy = churned(target, grid, move, { churn, churnMin, churnMax, churnNoise })
     if (noisy === null) {
       // y' = y + (r' - r) (y - x0) / r for y = x / signal and r = sigma / signal, put so that no signal is no trouble.
-      const next = mix([spread(to) / spread(from), kept[0]], [unit(to) * (1 - to.ratio / from.ratio), x0])
-      return { ...question(target, grid, from, kept[0]), next: [next], reached }
+      const left = remaining(from, to, grid)
+      const ofX = grid.clock === "network" ? left : to.sigma / from.sigma
+      return {
+        ...question(target, grid, from, kept[0]),
+        next: [mix([ofX, kept[0]], [unit(to) * (1 - left), x0])],
+        reached,
+      }
     }
     const { level, added } = noisy
+    const left = remaining(level, to, grid)
     const y = mix([1 / unit(from), kept[0]], [added, z])
-    const step = (clean: Form): Form =>
-      mix([(unit(to) * to.ratio) / level.ratio, y], [unit(to) * (1 - to.ratio / level.ratio), clean])
-    if (grid.isScaled) return { ...question(target, grid, level, mix([unit(level), y])), next: [step(x0)], reached }
-    // diffusers asks at the level before the noise, and takes the answer for that after it.
-    const clean =
-      target.predict === "eps"
-        ? mix([1, y], [-level.ratio, eps])
-        : target.predict === "v"
-          ? mix([1, x0], [added / (from.ratio ** 2 + 1), z])
-          : x0
-    return { ...question(target, grid, from, kept[0]), next: [step(clean)], reached }
+    const step = (clean: Form): Form => mix([unit(to) * left, y], [unit(to) * (1 - left), clean])
+    if (grid.clock === "process")
+      return { ...question(target, grid, level, mix([unit(level), y])), next: [step(x0)], reached }
+    return { ...question(target, grid, from, kept[0]), next: [step(heardBefore(own, grid, from, level, y))], reached }
   })
   return { name: "euler", buffers: 1, start: grid.start, clock: clockOf(target, grid), asks, noised: grid.noised }
 }

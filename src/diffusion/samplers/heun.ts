@@ -28,7 +28,7 @@ export function heunPlan(
     const noisy = churned(target, grid, move, { churn, churnMin, churnMax, churnNoise })
     const start = noisy?.level ?? from
     const y = mix([1 / unit(from), kept[0]], [noisy?.added ?? 0, z])
-    const width = to.ratio - start.ratio
+    const width = grid.arithmetic.round(to.ratio - start.ratio)
     const predicted = mix([unit(to), y], [unit(to) * width, slope(y, start)])
     const end = { reached: reachedBy(to.time, grid.clock) }
     const first: Ask = {

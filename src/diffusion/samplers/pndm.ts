@@ -32,6 +32,7 @@ export function pndmPlan(
   const isCompat = path.compat === "diffusers"
   const grid = pathOf("pndm", target, { ...path, steps })
   const { moves, clock } = grid
+  const { round: f, sqrt } = grid.arithmetic
   if (!skipPrk && moves.length < 4)
     throw new RangeError(
       `pndm: got ${moves.length} steps, expected at least 4 to begin with Runge and Kutta's (skipPrk)`,
@@ -53,7 +54,11 @@ export function pndmPlan(
   /** DDIM's step, without noise, by a given answer. */
   const moved = (x: Form, m: Form, from: Level, to: Level): Form => {
     const eps = isVKept ? mix([from.signal, m], [from.sigma, x]) : m
-    return mix([to.signal / from.signal, x], [to.sigma - (from.sigma * to.signal) / from.signal, eps])
+    if (!isCompat) return mix([to.signal / from.signal, x], [to.sigma - (from.sigma * to.signal) / from.signal, eps])
+    // The same, put as in the paper's equation 11 and diffusers.
+    const [a, b] = [from.alphaBar, to.alphaBar]
+    const under = f(f(a * to.sigma) + sqrt(f(f(a * f(1 - a)) * b)))
+    return mix([sqrt(f(b / a)), x], [-f(b - a) / under, eps])
   }
   const ask = (at: Level, next: readonly Form[], reached: Level | null): Ask => ({
     ...question(target, grid, at, sample),

@@ -114,7 +114,8 @@ export function unipcPlan(
   if (!(order === 1 || order === 2 || order === 3))
     throw new RangeError(`unipc: got order ${order}, expected 1, 2 or 3`)
   const grid = pathOf("unipc", target, { ...path, steps })
-  const { moves, round: f } = grid
+  const { moves } = grid
+  const f = grid.arithmetic.round
   // The sample, the corrected sample before it, and the answers of up to `order` steps.
   const own = symbols(2 + order)
   const { kept, x0 } = own

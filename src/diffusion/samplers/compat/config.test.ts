@@ -12,7 +12,8 @@ import { follow } from "../plan/follow.ts"
 import type { Target } from "../plan/path.ts"
 import type { Plan } from "../plan/plan.ts"
 import { last } from "../sampler.ts"
-import { fromScheduler, type SchedulerConfig, schedulerClasses } from "./config.ts"
+import { schedulerClasses } from "./classes.ts"
+import { fromScheduler, type SchedulerConfig } from "./config.ts"
 
 configure({ threads: 1 })
 
@@ -25,6 +26,8 @@ interface Case {
   readonly first: readonly number[]
   readonly last: readonly number[]
   readonly noised: readonly number[]
+  /** The first and the last sample of diffusers with samples in float64, where float32 changes them. */
+  readonly exact?: readonly number[]
 }
 
 const { cases } = JSON.parse(readFileSync(new URL("../fixtures/schedulers.json", import.meta.url), "utf8")) as {
@@ -78,48 +81,94 @@ function apart(a: ArrayLike<number>, b: readonly number[]): number {
   return b.reduce((m, v, i) => Math.max(m, Math.abs(v - a[i])), 0) / most
 }
 
-/**
- * The tables of `rescale_betas_zero_snr` hang on the last bits of PyTorch's square roots, which differ from machine to
- * machine; where little noise is left this is seen.
- */
-const boundOf = ({ config }: Case): number => (config["rescale_betas_zero_snr"] === true ? 5e-5 : 1e-5)
+/** The network of fixtures/schedulers.py. */
+const networkOf =
+  (config: SchedulerConfig) =>
+  (x: Float64Array, t: number): Float64Array => {
+    const out = x.map((v) => v * (t / (t + 2)) + 0.02 * Math.sin(3 * v))
+    if (!isWide(config)) return out
+    const least = config["variance_type"] === "learned" ? 0.6 : 0
+    const read = x.map((v) => least + 0.5 * Math.sin(2 * v))
+    return Float64Array.from(
+      [0, size].flatMap((at) => [...out.subarray(at, at + size), ...read.subarray(at, at + size)]),
+    )
+  }
+
+/** How far a plan is from diffusers: in times, in the first and the last sample, and in noising. */
+function distances(c: Case): { times: number; first: number; last: number; noised: number; exact: number } {
+  const { plan, options } = planOf(c)
+  const limit = { clip: options.clip ?? null, threshold: options.threshold }
+  const steps = [...follow(plan, { noise: field, network: networkOf(c.config), size, ...limit })]
+  const [first, last] = [steps[0].x, steps[steps.length - 1].x]
+  const { signal, sigma } = plan.noised(c.timesteps[Math.floor(c.timesteps.length / 2)])
+  const [x0, eps] = [field(101), field(102)]
+  const { exact } = c
+  return {
+    times:
+      plan.asks.length === c.timesteps.length
+        ? Math.max(...c.timesteps.map((t, i) => Math.abs(plan.asks[i].time - t) / Math.max(1, Math.abs(t))))
+        : Number.POSITIVE_INFINITY,
+    first: apart(first, c.first),
+    last: apart(last, c.last),
+    noised: apart(
+      x0.map((v, i) => signal * v + sigma * eps[i]),
+      c.noised,
+    ),
+    exact:
+      exact === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.max(apart(first, exact.slice(0, count)), apart(last, exact.slice(count))),
+  }
+}
 
 const titled = cases.map((c) => ({ title: `${c.class}, ${c.steps} steps, ${JSON.stringify(c.config)}`, c }))
 
 describe.each(titled)("$title", ({ c }) => {
   test("has diffusers' times, first step, last step and noising", () => {
-    const { plan, options } = planOf(c)
-    for (const [i, t] of c.timesteps.entries())
-      expect(Math.abs(plan.asks[i].time - t)).toBeLessThanOrEqual(
-        c.config["rescale_betas_zero_snr"] === true ? 1e-2 : 1e-4 * Math.max(1, Math.abs(t)),
-      )
-    expect(plan.asks).toHaveLength(c.timesteps.length)
-    const network = (x: Float64Array, t: number): Float64Array => {
-      const out = x.map((v) => v * (t / (t + 2)) + 0.02 * Math.sin(3 * v))
-      if (!isWide(c.config)) return out
-      const read = x.map((v) => 0.5 * Math.sin(2 * v))
-      return Float64Array.from(
-        [0, size].flatMap((at) => [...out.subarray(at, at + size), ...read.subarray(at, at + size)]),
-      )
-    }
-    const limit = { clip: options.clip ?? null, threshold: options.threshold }
-    const steps = [...follow(plan, { noise: field, network, size, ...limit })]
-    expect(apart(steps[0].x, c.first)).toBeLessThan(boundOf(c))
-    expect(apart(steps[steps.length - 1].x, c.last)).toBeLessThan(boundOf(c))
-    const { signal, sigma } = plan.noised(c.timesteps[Math.floor(c.timesteps.length / 2)])
-    const [x0, eps] = [field(101), field(102)]
-    expect(
-      apart(
-        x0.map((v, i) => signal * v + sigma * eps[i]),
-        c.noised,
-      ),
-    ).toBeLessThan(boundOf(c))
+    const { times, first, last, noised, exact } = distances(c)
+    expect(times).toBeLessThan(1e-6)
+    expect(noised).toBeLessThan(1e-5)
+    // Where float32 loses digits of diffusers' own, what it gives without rounding samples is what to agree with.
+    expect(Math.min(Math.max(first, last), 10 * exact)).toBeLessThan(1e-5)
   })
 })
 
-test("every class that has a sampler is compared, in three configurations", () => {
+const drawn = process.env["SCHEDULERS"]
+
+// test/slow/schedulers.mjs draws them and says where they lie.
+test.runIf(drawn !== undefined)(
+  "does what diffusers does in configurations drawn at random, to its own rounding",
+  () => {
+    const { cases: found } = JSON.parse(readFileSync(drawn!, "utf8")) as { cases: Case[] }
+    const own = { beyond: 0, unexplained: 0 }
+    const told = (x: number): string => x.toExponential(1)
+    for (const c of found) {
+      const { times, first, last, noised, exact } = distances(c)
+      const distance = Math.max(first, last, noised)
+      if (times < 1e-6 && distance < 1e-5) continue
+      own.beyond++
+      // Where diffusers with samples in float64 agrees, its float32 is what is off.
+      const isRounding = times < 1e-6 && noised < 1e-5 && exact < 1e-5
+      if (!isRounding) own.unexplained++
+      const theirs = Math.max(apart(c.first, c.exact!.slice(0, count)), apart(c.last, c.exact!.slice(count)))
+      const { trained_betas: _, ...config } = c.config
+      console.log(
+        `${isRounding ? "rounding" : "MISS"}: ${told(distance)}, to diffusers in float64 ${told(exact)}, its float32 to that ${told(theirs)}: ${c.class}, ${c.steps} steps, ${JSON.stringify(config)} ${JSON.stringify(c.arguments)}`,
+      )
+    }
+    console.log(
+      `${found.length} configurations: ${own.beyond} beyond 1e-5 of diffusers' float32, ${own.unexplained} of them beyond 1e-5 of its float64 too`,
+    )
+    // The last bits of PyTorch's logarithm and exponential, where a whole result hangs on them.
+    expect(own.unexplained).toBeLessThanOrEqual(Math.ceil(found.length / 200))
+  },
+)
+
+test("every class that has a sampler is compared, in three configurations and more", () => {
   for (const name of schedulerClasses)
-    expect(new Set(cases.filter((c) => c.class === name).map((c) => JSON.stringify(c.config))).size).toBe(3)
+    expect(
+      new Set(cases.filter((c) => c.class === name).map((c) => JSON.stringify(c.config))).size,
+    ).toBeGreaterThanOrEqual(3)
 })
 
 test("compiled, the samplers give what diffusers gives", async () => {
@@ -150,14 +199,17 @@ test("configurations that mean nothing here are refused by name", () => {
     [{ prediction_type: "flow_prediction" }, 'got prediction_type "flow_prediction", expected epsilon'],
     [{ variance_type: "fixed_large_log" }, "diffusers makes NaN of this one"],
     [{ beta_schedule: "cosine" }, 'got beta_schedule "cosine", expected linear'],
-    [{ beta_start: "0.1" }, 'got beta_start "0.1", expected a number'],
+    [{ beta_start: "0.1" }, 'got beta_start "0.1", expected a number from 0 to 1'],
     [{ clip_sample: 1 }, "got clip_sample 1, expected a boolean"],
     [{ num_train_timesteps: 1e9 }, "got num_train_timesteps 1000000000, expected a whole number from 1 to 1,000,000"],
-    [{ trained_betas: ["x"] }, 'got trained_betas ["x"], expected numbers or null'],
+    [{ trained_betas: ["x"] }, 'got trained_betas ["x"], expected numbers from 0 to 1, or null'],
     [{ timestep_spacing: "karras" }, 'got timestep_spacing "karras", expected linspace, leading, trailing'],
-    [{ rescale_betas_zero_snr: true, clip_sample: false }, "no signal is left at the last time"],
   ]
   for (const [config, message] of refused) expect(() => fromScheduler(config, "DDPMScheduler")).toThrow(message)
+  const silent = { rescale_betas_zero_snr: true, clip_sample: false, timestep_spacing: "trailing" }
+  expect(() => planOf({ ...cases[0], class: "DDPMScheduler", config: silent })).toThrow(
+    "no signal is left at the first",
+  )
   expect(() => fromScheduler({ use_flow_sigmas: true }, "DPMSolverMultistepScheduler")).toThrow(
     "got use_flow_sigmas true",
   )

@@ -5,6 +5,14 @@ import type { SamplerName } from "../all.ts"
 import type { Threshold } from "../plan/limit.ts"
 import type { PathOptions } from "../plan/path.ts"
 import type { Spacing, TimeSpacing } from "../plan/spacing.ts"
+import {
+  isSchedulerClass,
+  type Key,
+  type SchedulerClass,
+  schedulerClasses,
+  schedulerKeys,
+  wantedOf,
+} from "./classes.ts"
 import { type BetaConfig, scheduleOf } from "./tables.ts"
 
 /** A scheduler configuration, as JSON has it. */
@@ -28,42 +36,17 @@ export interface SchedulerMatch {
   }
 }
 
-/** One class: its sampler, and its own options from a configuration with its defaults filled in. */
-interface Class {
+/** What one class does, and its own options from a configuration with its defaults filled in. */
+interface Meaning {
   readonly sampler: SamplerName
-  readonly defaults: SchedulerConfig
   /** What a configuration cannot change. */
   readonly fixed?: SchedulerConfig
   /** Whether x0 may be clipped, and whether it may be thresholded. */
   readonly clips?: boolean
   readonly thresholds?: boolean
+  /** Whether its network may not predict x0. */
+  readonly lacksSample?: boolean
   readonly options?: (c: SchedulerConfig) => Own
-}
-
-const common = {
-  num_train_timesteps: 1000,
-  beta_start: 0.0001,
-  beta_end: 0.02,
-  beta_schedule: "linear",
-  trained_betas: null,
-  prediction_type: "epsilon",
-  steps_offset: 0,
-}
-const discrete = { ...common, timestep_spacing: "leading" }
-const level = { ...common, timestep_spacing: "linspace" }
-const clipping = { clip_sample: true, clip_sample_range: 1.0 }
-const thresholding = { thresholding: false, dynamic_thresholding_ratio: 0.995, sample_max_value: 1.0 }
-const sigmas = { use_karras_sigmas: false, use_exponential_sigmas: false, use_beta_sigmas: false }
-const solver = { ...level, ...thresholding, ...sigmas, solver_order: 2, final_sigmas_type: "zero" }
-const edm = {
-  sigma_min: 0.002,
-  sigma_max: 80,
-  sigma_data: 0.5,
-  sigma_schedule: "karras",
-  num_train_timesteps: 1000,
-  prediction_type: "epsilon",
-  rho: 7,
-  final_sigmas_type: "zero",
 }
 
 const variances: Readonly<Record<string, string>> = {
@@ -79,9 +62,8 @@ const sigmaEnd = (c: SchedulerConfig): Own => ({
   final: c["final_sigmas_type"] === "sigma_min" ? "first" : "zero",
 })
 const lambdas = (c: SchedulerConfig): Own => {
-  // JSON has no infinity: diffusers writes the word.
-  const least = c["lambda_min_clipped"]
-  return typeof least === "number" ? { lambdaMin: least } : {}
+  const least = c["lambda_min_clipped"] as number
+  return least > Number.NEGATIVE_INFINITY ? { lambdaMin: least } : {}
 }
 /** DPM-Solver takes other solvers' names of its types for its own. */
 const dpm = (c: SchedulerConfig): Own => ({
@@ -105,45 +87,21 @@ const edmLevels = (c: SchedulerConfig): Own => ({
   },
 })
 
-/** Every class that is known, by name. */
-const classes: Readonly<Record<string, Class>> = {
+const meanings: Readonly<Record<SchedulerClass, Meaning>> = {
   DDPMScheduler: {
     sampler: "ddpm",
-    defaults: {
-      ...discrete,
-      ...clipping,
-      ...thresholding,
-      variance_type: "fixed_small",
-      rescale_betas_zero_snr: false,
-    },
     clips: true,
     thresholds: true,
     options: (c) => ({ variance: named("variance_type", variances, c) }),
   },
-  DDIMScheduler: {
-    sampler: "ddim",
-    defaults: { ...discrete, ...clipping, ...thresholding, set_alpha_to_one: true, rescale_betas_zero_snr: false },
-    clips: true,
-    thresholds: true,
-    options: alphaEnd,
-  },
+  DDIMScheduler: { sampler: "ddim", clips: true, thresholds: true, options: alphaEnd },
   PNDMScheduler: {
     sampler: "pndm",
-    defaults: { ...discrete, skip_prk_steps: false, set_alpha_to_one: false },
+    lacksSample: true,
     options: (c) => ({ ...alphaEnd(c), skipPrk: c["skip_prk_steps"] }),
   },
   EulerDiscreteScheduler: {
     sampler: "euler",
-    defaults: {
-      ...level,
-      ...sigmas,
-      interpolation_type: "linear",
-      sigma_min: null,
-      sigma_max: null,
-      timestep_type: "discrete",
-      rescale_betas_zero_snr: false,
-      final_sigmas_type: "zero",
-    },
     options: (c) => ({
       ...sigmaEnd(c),
       interpolation: c["interpolation_type"] === "log_linear" ? "log" : "linear",
@@ -152,46 +110,18 @@ const classes: Readonly<Record<string, Class>> = {
       told: c["timestep_type"] === "continuous" && c["prediction_type"] === "v_prediction" ? "level" : "time",
     }),
   },
-  EulerAncestralDiscreteScheduler: { sampler: "eulerAncestral", defaults: { ...level, rescale_betas_zero_snr: false } },
-  HeunDiscreteScheduler: {
-    sampler: "heun",
-    defaults: { ...level, ...sigmas, beta_start: 0.00085, beta_end: 0.012, clip_sample: false, clip_sample_range: 1.0 },
-    clips: true,
-  },
-  DPMSolverMultistepScheduler: {
-    sampler: "dpmSolver",
-    defaults: {
-      ...solver,
-      algorithm_type: "dpmsolver++",
-      solver_type: "midpoint",
-      lower_order_final: true,
-      euler_at_final: false,
-      use_lu_lambdas: false,
-      rescale_betas_zero_snr: false,
-    },
-    thresholds: true,
-    options: dpm,
-  },
+  EulerAncestralDiscreteScheduler: { sampler: "eulerAncestral", lacksSample: true },
+  HeunDiscreteScheduler: { sampler: "heun", clips: true },
+  DPMSolverMultistepScheduler: { sampler: "dpmSolver", thresholds: true, options: dpm },
   DPMSolverSinglestepScheduler: {
     sampler: "dpmSolverSingle",
-    defaults: { ...solver, algorithm_type: "dpmsolver++", solver_type: "midpoint", lower_order_final: false },
-    // It has no such keys, and looks at none.
+    // It has no spacing, and looks at no offset.
     fixed: { timestep_spacing: "linspace", steps_offset: 0 },
     thresholds: true,
     options: dpm,
   },
   UniPCMultistepScheduler: {
     sampler: "unipc",
-    defaults: {
-      ...solver,
-      predict_x0: true,
-      solver_type: "bh2",
-      lower_order_final: true,
-      disable_corrector: [],
-      sigma_min: null,
-      sigma_max: null,
-      rescale_betas_zero_snr: false,
-    },
     thresholds: true,
     options: (c) => ({
       ...sigmaEnd(c),
@@ -204,25 +134,14 @@ const classes: Readonly<Record<string, Class>> = {
       sigmaMax: c["sigma_max"],
     }),
   },
-  EDMEulerScheduler: { sampler: "euler", defaults: edm, options: edmLevels },
+  EDMEulerScheduler: { sampler: "euler", lacksSample: true, options: edmLevels },
   EDMDPMSolverMultistepScheduler: {
     sampler: "dpmSolver",
-    defaults: {
-      ...edm,
-      ...thresholding,
-      solver_order: 2,
-      algorithm_type: "dpmsolver++",
-      solver_type: "midpoint",
-      lower_order_final: true,
-      euler_at_final: false,
-    },
+    lacksSample: true,
     thresholds: true,
     options: (c) => ({ ...dpm(c), ...edmLevels(c) }),
   },
 }
-
-/** Names of the scheduler classes that have a sampler. */
-export const schedulerClasses: readonly string[] = Object.keys(classes)
 
 const predictions: Readonly<Record<string, Predict>> = {
   epsilon: "eps",
@@ -257,29 +176,16 @@ function timesOf(c: SchedulerConfig): TimeSpacing {
   return named("timestep_spacing", { linspace: "linspace", leading: "leading", trailing: "trailing" }, c)
 }
 
-/** Numbers, whole numbers and truths where a class wants them, so that files that say something else are refused. */
-function checkTypes(config: SchedulerConfig, defaults: SchedulerConfig): void {
-  for (const [key, fallback] of Object.entries(defaults)) {
-    const value = config[key]
-    const isFine =
-      typeof fallback === "number"
-        ? typeof value === "number" && Number.isFinite(value)
-        : typeof fallback === "boolean"
-          ? typeof value === "boolean"
-          : typeof fallback === "string"
-            ? typeof value === "string"
-            : fallback === null
-              ? value === null || typeof value === "number" || isNumbers(value)
-              : isNumbers(value)
-    if (!isFine)
-      throw new RangeError(
-        `scheduler: got ${key} ${JSON.stringify(value)}, expected ${fallback === null ? "numbers or null" : Array.isArray(fallback) ? "a list of numbers" : `a ${typeof fallback}`}`,
-      )
+/** A configuration with the class's defaults filled in; @throws RangeError for values that its keys cannot have. */
+function filled(config: SchedulerConfig, name: SchedulerClass): Record<string, unknown> {
+  const all: Record<string, unknown> = {}
+  for (const [key, of] of Object.entries<Key>(schedulerKeys[name])) {
+    const value = config[key] === undefined ? of.fallback : config[key]
+    const wanted = wantedOf(of, value)
+    if (wanted !== null) throw new RangeError(`scheduler: got ${key} ${JSON.stringify(value)}, expected ${wanted}`)
+    all[key] = value
   }
-}
-
-function isNumbers(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= 1e6 && value.every((v) => typeof v === "number" && Number.isFinite(v))
+  return all
 }
 
 /**
@@ -291,35 +197,24 @@ function isNumbers(value: unknown): boolean {
  *   here (flow sigmas and flow prediction; `fixed_large_log`, of which diffusers makes NaN).
  */
 export function fromScheduler(config: SchedulerConfig, name: string = String(config["_class_name"])): SchedulerMatch {
-  const found = Object.hasOwn(classes, name) ? classes[name] : undefined
-  if (found === undefined)
+  if (!isSchedulerClass(name))
     throw new RangeError(`scheduler: got class ${name}, expected one of ${schedulerClasses.join(", ")}`)
-  const { sampler, defaults, fixed, clips, thresholds, options } = found
-  const c: Record<string, unknown> = { ...defaults }
-  for (const key of [...Object.keys(defaults), "lambda_min_clipped", "use_flow_sigmas"])
-    if (config[key] !== undefined) c[key] = config[key]
-  Object.assign(c, fixed)
-  checkTypes(c, defaults)
+  const { sampler, fixed, clips, thresholds, lacksSample, options } = meanings[name]
+  const c: Record<string, unknown> = { ...filled(config, name), ...fixed }
   if (c["use_flow_sigmas"] === true) throw new RangeError("scheduler: got use_flow_sigmas true, expected false")
-  if (sampler === "eulerAncestral" && c["prediction_type"] === "sample")
-    throw new RangeError("scheduler: EulerAncestralDiscreteScheduler takes no prediction_type sample")
-  const isEdm = "sigma_data" in defaults
+  if (lacksSample && c["prediction_type"] === "sample")
+    throw new RangeError(`scheduler: ${name} takes no prediction_type sample`)
+  const isEdm = "sigma_data" in c
   const predict = named("prediction_type", predictions, c)
   const isThresholded = thresholds === true && c["thresholding"] === true
   const clip = clips && c["clip_sample"] && !isThresholded ? (c["clip_sample_range"] as number) : null
-  const schedule = scheduleOf(isEdm ? { ...common } : (c as unknown as BetaConfig))
+  const schedule = scheduleOf((isEdm ? filled({}, "DDPMScheduler") : c) as unknown as BetaConfig)
   const { steps, alphaBar } = schedule
   const isTabled = sampler === "ddpm" || sampler === "ddim"
   // Classes that work with sigma / signal leave the smallest share that half precision knows.
   if (alphaBar[steps] === 0 && !isTabled) alphaBar[steps] = 2 ** -24
-  if (alphaBar[steps] === 0 && predict === "eps") {
-    if (clip === null && !isThresholded)
-      throw new RangeError(
-        "scheduler: no signal is left at the last time, where prediction_type epsilon says nothing of x0 (v_prediction)",
-      )
-    // diffusers divides by 0 and clips infinity; the least number of float32 makes what is clipped the same.
-    alphaBar[steps] = 2 ** -126
-  }
+  // diffusers divides by 0 and clips infinity; the least number of float32 makes what is clipped the same.
+  if (alphaBar[steps] === 0 && predict === "eps" && (clip !== null || isThresholded)) alphaBar[steps] = 2 ** -126
   return {
     sampler,
     schedule,

@@ -17,16 +17,17 @@
  * - Euler divides its noise by one step too many where levels are `log_linear`.
  * - PNDM turns v into eps by the level of the step, not by that at which v was given.
  * - UniPC's `bh1` with a last level of 0, and a last level that is there twice, make NaN in diffusers; here they do not.
+ * - Solvers whose first two times fall together (Karras levels without signal at the end) begin at the second and then
+ *   raise in diffusers; here they begin at the first.
  * - Learned variances are cut from channel 3 on by the solvers of diffusers, whatever the image has; here where they begin.
  *
- * Results agree to 1e-5 of the largest number, but for what float32 itself leaves open: the tables of
- * `rescale_betas_zero_snr` hang on the last bits of PyTorch's square root (1e-4 where little noise is left), levels of
- * 10,000 and more (the cosine schedule) swallow digits, and so do results that are differences of large numbers.
+ * Numbers are diffusers' to the last bit but for PyTorch's logarithm and exponential; docs/schedulers.md says how near
+ * results come, and where diffusers' float32 is itself off.
  */
 import { beta } from "../../../stats/laws/beta.ts"
+import type { Predict } from "../../denoiser.ts"
 import type { Process } from "../../process.ts"
-import { mix } from "../plan/form.ts"
-import type { Grid, Level, Move } from "../plan/grid.ts"
+import type { Grid, Level, Move, Scales } from "../plan/grid.ts"
 import {
   evenly,
   isByLevel,
@@ -36,9 +37,7 @@ import {
   type Spacing,
   type TimeSpacing,
 } from "../plan/spacing.ts"
-import { linspace, log } from "./tables.ts"
-
-const f = Math.fround
+import { f, float32, linspace, log, sqrt } from "./torch.ts"
 
 /** Which scheduler classes make their path in the same way. */
 export type Family = "ddpm" | "ddim" | "pndm" | "euler" | "ancestral" | "heun" | "multistep" | "singlestep" | "unipc"
@@ -95,7 +94,7 @@ export function discreteLevels(process: Process, final: "zero" | "first" = "zero
 }
 
 function discreteLevel(time: number, alphaBar: number): Level {
-  const [signal, sigma] = [f(Math.sqrt(alphaBar)), f(Math.sqrt(f(1 - alphaBar)))]
+  const [signal, sigma] = [sqrt(alphaBar), sqrt(f(1 - alphaBar))]
   return { time: Math.max(-1, time), signal, sigma, ratio: sigma / signal, lambda: Math.log(signal / sigma), alphaBar }
 }
 
@@ -112,13 +111,13 @@ export function discreteGrid(family: "ddpm" | "ddim" | "pndm", process: Process,
     const from = t < 0 ? { ...of(total + t), time: t } : of(t)
     return { from, to: of(family === "ddpm" ? (at[k + 1] ?? -1) : t - part) }
   })
-  return { moves, clock: "network", round: f, isScaled: true, start: 1, noised: of }
+  return { moves, clock: "network", arithmetic: float32, isScaled: true, start: 1, noised: of }
 }
 
 /** A level of a DPM-Solver: alpha = 1 / sqrt(sigma^2 + 1) and its logarithms, in float32. */
 function solverLevel(time: number, sigma: number): Level {
   const ratio = f(sigma)
-  const signal = f(1 / f(Math.sqrt(f(f(ratio * ratio) + 1))))
+  const signal = f(1 / sqrt(f(f(ratio * ratio) + 1)))
   const spread = f(ratio * signal)
   const lambda = f(f(Math.log(signal)) - f(Math.log(spread)))
   return { time, signal, sigma: spread, ratio, lambda, alphaBar: signal ** 2 }
@@ -129,6 +128,15 @@ function plainLevel(time: number, sigma: number): Level {
   const ratio = f(sigma)
   const signal = 1 / Math.hypot(1, ratio)
   return { time, signal, sigma: ratio * signal, ratio, lambda: -Math.log(ratio), alphaBar: signal ** 2 }
+}
+
+/** How Euler's and Heun's classes ask about x0 + sigma eps, and what they make of the answer. */
+function sigmaScales(predict: Predict, { ratio }: Level, raised?: Level): Scales {
+  const power = f(f(ratio * ratio) + 1)
+  const divisor = sqrt(power)
+  if (predict === "x0") return { divisor, x0: [0, 1] }
+  if (predict === "v") return { divisor, x0: [1 / power, f(-ratio / divisor)] }
+  return { divisor, x0: [1, -(raised ?? { ratio }).ratio] }
 }
 
 /** The level of a time of the path; of two levels of one time, the second, as diffusers has it. */
@@ -177,6 +185,7 @@ function formula(spacing: LevelSpacing, steps: number, most: number, least: numb
 export function sigmaGrid(
   family: "euler" | "ancestral" | "heun" | "multistep" | "singlestep" | "unipc",
   process: Process,
+  predict: Predict,
   options: CompatOptions,
 ): Grid {
   const isSolver = family === "multistep" || family === "singlestep" || family === "unipc"
@@ -186,11 +195,10 @@ export function sigmaGrid(
   const table = tableOf(process)
   // Where no signal is left, diffusers leaves the smallest share that half precision knows.
   if (table[total - 1] <= 2 ** -126) table[total - 1] = 2 ** -24
-  const ratios = Float32Array.from(table, (a) => Math.sqrt(f(f(1 - a) / a)))
+  const ratios = Float32Array.from(table, (a) => sqrt(f(f(1 - a) / a)))
   const logs = Float32Array.from(ratios, log)
 
-  const solver = (t: number): number =>
-    f(f(Math.log(f(Math.sqrt(table[t])))) - f(Math.log(f(Math.sqrt(f(1 - table[t]))))))
+  const solver = (t: number): number => f(f(Math.log(sqrt(table[t]))) - f(Math.log(sqrt(f(1 - table[t])))))
   let clipped = 0
   if (lambdaMin > Number.NEGATIVE_INFINITY) while (clipped < total && solver(total - 1 - clipped) < lambdaMin) clipped++
   const last = total - clipped
@@ -220,15 +228,16 @@ export function sigmaGrid(
   const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   const most = levels.reduce((m, l) => Math.max(m, l.ratio), 0)
   const isWide = named === "leading" && !isSolver
-  const start = isSolver ? 1 : isWide ? f(Math.sqrt(f(f(most * most) + 1))) : most
+  const start = isSolver ? 1 : isWide ? sqrt(f(f(most * most) + 1)) : most
   return {
     moves,
     clock: "network",
-    round: f,
+    arithmetic: float32,
     isScaled: isSolver,
     start,
     churned: sigmas.length,
     noised: noisedBy(moves, isSolver),
+    ...(!isSolver && { scales: (level, raised) => sigmaScales(predict, level, raised) }),
   }
 }
 
@@ -272,20 +281,15 @@ export function edmGrid(
   return {
     moves,
     clock: "network",
-    round: f,
+    arithmetic: float32,
     isScaled: true,
     start: Math.sqrt(sigmaMax ** 2 + 1),
     noised: noisedBy(moves, true),
-    question({ time, sigma }, x) {
-      const size = Math.hypot(sigma, sigmaData)
-      const [ofInput, ofOutput] = [sigmaData ** 2 / size, (sign * sigma * sigmaData) / size]
-      const x0 = [ofInput, ofOutput] as const
-      // eps = (x - x0) / sigma, with x the input times its divisor.
-      return {
-        time,
-        input: mix([1 / size, x]),
-        reading: { x0, eps: [(size - ofInput) / sigma, -ofOutput / sigma] },
-      }
+    scales(level, raised = level) {
+      const [sigma, ratio] = [level.sigma, raised.ratio]
+      const power = (of: number): number => f(f(of * of) + f(sigmaData ** 2))
+      const ofOutput = f(f(sign * ratio * f(sigmaData)) / sqrt(power(ratio)))
+      return { divisor: 1 / f(1 / sqrt(power(sigma))), x0: [f(f(sigmaData ** 2) / power(ratio)), ofOutput] }
     },
   }
 }

@@ -1,42 +1,6 @@
 /** Noise schedules as diffusers makes them: in float32, with PyTorch's arithmetic. */
 import type { Schedule } from "../../schedule.ts"
-
-const f = Math.fround
-
-/** PyTorch's float32 `linspace`: from the start up to the middle, from the end after it, each with one rounding. */
-export function linspace(start: number, end: number, count: number): Float32Array {
-  const [a, b] = [f(start), f(end)]
-  const step = f(f(b - a) / (count - 1))
-  const half = Math.floor(count / 2)
-  return Float32Array.from({ length: count }, (_, i) =>
-    count === 1 ? a : i < half ? a + step * i : b - step * (count - 1 - i),
-  )
-}
-
-// A rational approximation of log(1 + y) for y from sqrt(1/2) - 1 to sqrt(2) - 1.
-const above = [0, 1, 2.1126776, 1.4800006, 0.38088378, 0.025899792].map(f)
-const below = [1, 2.6126776, 2.453006, 0.9864943, 0.15464763, 0.0058750953].map(f)
-
-/**
- * NumPy's float32 logarithm, which is not always the nearest number. Times are cut to whole numbers after it, so its
- * last bit decides between T - 1 and T - 2.
- */
-export function log(x: number): number {
-  let exponent = Math.floor(Math.log2(x)) + 1
-  let part = f(x / 2 ** exponent)
-  if (part >= 1) {
-    part /= 2
-    exponent++
-  }
-  if (part <= f(Math.SQRT1_2)) {
-    part *= 2
-    exponent--
-  }
-  const y = part - 1
-  // A product of float32 numbers is exact in float64: each line rounds once, as a fused multiplication and addition.
-  const along = (c: readonly number[]): number => c.reduceRight((sum, k) => f(sum * y + k))
-  return f(exponent * f(Math.LN2) + f(along(above) / along(below)))
-}
+import { f, linspace, products, sqrt } from "./torch.ts"
 
 /** The parts of a scheduler's configuration that make its betas, by diffusers' names. */
 export interface BetaConfig {
@@ -87,7 +51,7 @@ function betas({
       return along(steps, laplace)
     case "sigmoid":
       return linspace(-6, 6, steps).map((x) =>
-        f(f(f(1 / (1 + Math.exp(-x))) * f(beta_end - beta_start)) + f(beta_start)),
+        f(f(f(1 / f(1 + f(Math.exp(-x)))) * f(beta_end - beta_start)) + f(beta_start)),
       )
     default:
       throw new RangeError(
@@ -96,15 +60,9 @@ function betas({
   }
 }
 
-/** Running products, added up in float64 and kept in float32. */
-function products(values: Float32Array): Float32Array {
-  let product = 1
-  return values.map((v) => (product *= v))
-}
-
 /** sqrt(alphaBar) moved and scaled to end at 0. */
 function withoutTerminalSignal(beta: Float32Array): Float32Array {
-  const roots = products(beta.map((b) => 1 - b)).map(Math.sqrt)
+  const roots = products(beta.map((b) => 1 - b)).map(sqrt)
   const [first, last] = [roots[0], roots[roots.length - 1]]
   const factor = f(first / f(first - last))
   const kept = roots.map((r) => f(f(r - last) * factor)).map((r) => r * r)

@@ -1,4 +1,5 @@
 /** Raising the noise level before a step, as EDM's sampler does. */
+import { type Form, mix, type Symbols } from "./form.ts"
 import { type Grid, type Level, levelAt, type Move, timeAt } from "./grid.ts"
 import type { Target } from "./path.ts"
 
@@ -20,7 +21,7 @@ export interface Churn {
  */
 export function churned(
   { process }: Target,
-  { moves, isScaled, clock, churned: count = moves.length }: Grid,
+  { moves, clock, arithmetic: { round: f, sqrt }, churned: count = moves.length }: Grid,
   { from }: Move,
   { churn = 0, churnMin = 0, churnMax = Number.POSITIVE_INFINITY, churnNoise = 1 }: Churn,
 ): { level: Level; added: number } | null {
@@ -30,9 +31,9 @@ export function churned(
     )
   const gamma = from.ratio >= churnMin && from.ratio <= churnMax ? Math.min(churn / count, Math.SQRT2 - 1) : 0
   if (gamma === 0) return null
-  if (clock === "network" && isScaled) throw new RangeError("churn: a path of EDM's classes adds no noise (no churn)")
-  const ratio = from.ratio * (1 + gamma)
-  if (!isScaled) return { level: { ...from, ratio }, added: churnNoise * Math.sqrt(ratio ** 2 - from.ratio ** 2) }
+  const ratio = f(from.ratio * f(1 + gamma))
+  if (clock === "network")
+    return { level: { ...from, ratio }, added: churnNoise * sqrt(f(f(ratio ** 2) - f(from.ratio ** 2))) }
   const most = levelAt(process, process.steps).ratio
   if (!Number.isFinite(from.ratio))
     throw new RangeError("churn: no signal is left at the first time, so noise cannot be added to it (churnMax)")
@@ -40,4 +41,16 @@ export function churned(
   if (raised <= from.ratio) return null
   const level = levelAt(process, timeAt(process, raised))
   return { level, added: churnNoise * Math.sqrt(level.ratio ** 2 - from.ratio ** 2) }
+}
+
+/**
+ * x0 as diffusers' steps have it after noise was added: they ask at the level before, and take the answer for that of
+ * the noisy sample y (but read v by the level before).
+ */
+export function heardBefore({ kept, x0 }: Symbols, { scales }: Grid, from: Level, raised: Level, y: Form): Form {
+  if (scales === undefined) throw new RangeError("churn: this path has no way to add noise after a question (no churn)")
+  const [before, after] = [scales(from), scales(from, raised)].map((s) => s.x0)
+  // The output is what x0 holds besides the sample.
+  const share = after[1] / before[1]
+  return mix([after[0], y], [share, x0], [-share * before[0], kept[0]])
 }

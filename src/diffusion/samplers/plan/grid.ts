@@ -1,6 +1,5 @@
 /** The path of a sampler: noise levels from noisy to clean, and between which two each step moves. */
-import type { Form } from "./form.ts"
-import type { Ask } from "./plan.ts"
+import { type Arithmetic, float64 } from "./arithmetic.ts"
 import { isByLevel, levelsOf, type Spacing, timesOf } from "./spacing.ts"
 
 /** What samplers ask of a process: the signal and the noise at whole times 0 ... T, and between them if it knows. */
@@ -34,8 +33,8 @@ export interface Move {
 export interface Grid {
   readonly moves: readonly Move[]
   readonly clock: "process" | "network"
-  /** Numbers are rounded by it where the arithmetic of float32 is to be matched. */
-  readonly round: (x: number) => number
+  /** What a step's numbers are worked out in. */
+  readonly arithmetic: Arithmetic
   /** Whether samples are kept in the process's scale, x; else as y = x / signal. */
   readonly isScaled: boolean
   /** The standard deviation of the first sample. */
@@ -44,8 +43,19 @@ export interface Grid {
   readonly churned?: number
   /** Weights of x0 and of noise that make a sample of a time. */
   readonly noised: (time: number) => { readonly signal: number; readonly sigma: number }
-  /** How the network is asked, where it is not by what it predicts. */
-  readonly question?: (level: Level, x: Form) => Pick<Ask, "time" | "input" | "reading">
+  /**
+   * How the network is asked, where it is not by what it predicts, and how its answer is heard of a sample that was
+   * `raised` to a noisier level after the question.
+   */
+  readonly scales?: (level: Level, raised?: Level) => Scales
+}
+
+/** How a network is asked about a sample of a level, and what its answer says. */
+export interface Scales {
+  /** Its input is the sample divided by this. */
+  readonly divisor: number
+  /** x0 as weights of the sample and of the network's output. */
+  readonly x0: readonly [sample: number, output: number]
 }
 
 /** How the path is chosen. */
@@ -59,11 +69,6 @@ export interface GridOptions {
   readonly final?: "zero" | "first"
   /** Exponent of `karras`. */
   readonly rho?: number
-}
-
-/** Leaves numbers as they are: the `round` of paths in float64. */
-export function exactly(x: number): number {
-  return x
 }
 
 /** A level from its parts. */
@@ -118,17 +123,25 @@ export interface Between {
 }
 
 /**
+ * How much of x - x0 a step of Euler's leaves, in the scale of sigma / signal: r' / r. In the float32 of others
+ * 1 + (r' - r) / r, with the width of the step rounded.
+ */
+export function remaining(from: Level, to: Level, { clock, arithmetic: { round: f } }: Grid): number {
+  return clock === "network" ? 1 + f(to.ratio - from.ratio) / from.ratio : to.ratio / from.ratio
+}
+
+/**
  * The posterior of a step: with a = signal_t / signal_s and forward variance b = sigma_t^2 - a^2 sigma_s^2 its mean is
  * (signal_s b x0 + a sigma_s^2 x_t) / sigma_t^2 and its variance (sigma_s / sigma_t)^2 b. For a schedule in float32
  * b is 1 - abar_t / abar_s, as diffusers computes it.
  */
-export function between({ from, to }: Move, { clock, round: f }: Grid): Between {
+export function between({ from, to }: Move, { clock, arithmetic: { round: f, sqrt } }: Grid): Between {
   if (clock === "network") {
     const kept = f(from.alphaBar / to.alphaBar)
     const [now, before, forward] = [f(1 - from.alphaBar), f(1 - to.alphaBar), f(1 - kept)]
     return {
       x0: f(f(to.signal * forward) / now),
-      xt: f(f(f(Math.sqrt(kept)) * before) / now),
+      xt: f(f(sqrt(kept) * before) / now),
       variance: f(f(before / now) * forward),
       forward,
     }
@@ -154,7 +167,7 @@ export function gridOf(
   return {
     moves,
     clock: "process",
-    round: exactly,
+    arithmetic: float64,
     isScaled: true,
     start: Math.hypot(signal, sigma),
     noised: (time) => levelAt(process, time),

@@ -57,7 +57,7 @@ export function pathOf(
     if (options.edm != null) return edmGrid(options.edm, options, predict === "v" ? -1 : 1)
     return family === "ddpm" || family === "ddim" || family === "pndm"
       ? discreteGrid(family, process, options)
-      : sigmaGrid(family, process, options)
+      : sigmaGrid(family, process, predict, options)
   }
   return gridOf(process, options)
 }

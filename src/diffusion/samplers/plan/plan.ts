@@ -48,16 +48,20 @@ export interface Plan {
 /**
  * How to read an answer of a network whose input is x = signal x0 + sigma eps.
  * eps: x0 = (x - sigma eps) / signal. v: x0 = (signal x / r - sigma v) / r and eps = (sigma x / r + signal v) / r with
- * r^2 = signal^2 + sigma^2. velocity: x0 = (x - sigma velocity) / (signal + sigma). score: eps = -sigma score. EDM's
+ * r^2 = signal^2 + sigma^2 (`power`, where rounding leaves it beside 1 but 1 is meant). velocity: x0 = (x - sigma velocity) / (signal + sigma). score: eps = -sigma score. EDM's
  * output is read by {@link question}.
  *
  * @throws RangeError where there is no signal left and eps or score says nothing of x0.
  */
-export function reading(predict: Predict, signal: number, sigma: number): Reading {
+export function reading(
+  predict: Predict,
+  signal: number,
+  sigma: number,
+  power: number = signal ** 2 + sigma ** 2,
+): Reading {
   if (predict === "x0") return { x0: [0, 1], eps: [1 / sigma, -signal / sigma] }
   if (predict === "v") {
-    const size = Math.hypot(signal, sigma)
-    const power = signal ** 2 + sigma ** 2
+    const size = Math.sqrt(power)
     return { x0: [signal / power, -sigma / size], eps: [sigma / power, signal / size] }
   }
   if (predict === "velocity") {
@@ -79,12 +83,22 @@ export function impliedNoise({ x0 }: Symbols, input: Form, signal: number, sigma
 
 /** How the network is asked about a sample at a level, in the scale that the path keeps samples in. */
 export function question(target: Target, grid: Grid, level: Level, x: Form): Pick<Ask, "time" | "input" | "reading"> {
-  if (grid.question !== undefined) return grid.question(level, x)
+  const { time, signal, sigma, ratio } = level
+  const scales = grid.scales?.(level)
+  if (scales !== undefined) {
+    const {
+      divisor,
+      x0: [ofSample, ofOutput],
+    } = scales
+    // eps = (sample - x0) / ratio, and the sample is the input times the divisor.
+    const eps = [(divisor * (1 - ofSample)) / ratio, -ofOutput / ratio] as const
+    return { time, input: mix([1 / divisor, x]), reading: { x0: [ofSample * divisor, ofOutput], eps } }
+  }
   if (target.predict === "edm" && grid.clock === "process") return edmQuestion(level, x, target.sigmaData ?? 0.5)
   return {
-    time: level.time,
-    input: grid.isScaled ? x : mix([level.signal, x]),
-    reading: reading(target.predict, level.signal, level.sigma),
+    time,
+    input: grid.isScaled ? x : mix([signal, x]),
+    reading: reading(target.predict, signal, sigma, grid.clock === "network" ? 1 : undefined),
   }
 }
 
