@@ -1,7 +1,7 @@
 // Figures and pictures of latent diffusion: how well the autoencoder gives test images back, what the model draws, and how
 // long that takes beside the same network on pixels.
-// Usage: node test/slow/latent.mjs runs/autoencoder runs/latent [--count 10000] [--drawn 500] [--pictures docs/images]
-//   (on the built package: npm run build; trainings: docs/conditioning.md)
+// Usage: node test/slow/latent.mjs runs/autoencoder runs/latent [--count 10000] [--drawn 500] [--steps 50] [--rounds 3]
+//   [--pictures docs/images]   (on the built package: npm run build; trainings: docs/conditioning.md)
 // Writes latent-reconstructions.png (test images, and below each what came back) and latent-samples.png (64 samples, 50
 // steps of ddim). Networks on pixels are untrained: a step takes as long as a trained one's.
 import { join } from "node:path"
@@ -16,11 +16,13 @@ const { values: flags, positionals } = parseArgs({
   options: {
     count: { type: "string", default: "10000" },
     drawn: { type: "string", default: "500" },
+    steps: { type: "string", default: "50" },
+    rounds: { type: "string", default: "3" },
     pictures: { type: "string", default: "docs/images" },
   },
 })
 const [coderRun, latentRun] = positionals
-const steps = 50
+const steps = Number(flags.steps)
 
 async function last(iterator) {
   let found
@@ -71,7 +73,7 @@ const rivals = {
   pixels: pixels.build(pixels.options.parse({ width, multipliers, layers, patch: 1 })),
 }
 const found = new Map(Object.keys(rivals).map((name) => [name, []]))
-for (let round = 0; round < 3; round++)
+for (let round = 0; round < Number(flags.rounds); round++)
   for (const [name, rival] of Object.entries(rivals)) found.get(name).push(await timed(rival))
 const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]
 for (const [name, rounds] of found)
