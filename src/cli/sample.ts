@@ -8,10 +8,11 @@ import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
 import { encodePng } from "../io/png.ts"
-import type { Guided } from "../recipes/recipe.ts"
+import type { Experiment, Guided } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { MisuseError, readOptions } from "./flags.ts"
-import { labelsOf, readArray, readSamples } from "./labels.ts"
+import { holes, maskFrom, samplesFrom } from "./given.ts"
+import { labelsOf } from "./labels.ts"
 import { terminalPicture } from "./picture.ts"
 import { Progress } from "./progress.ts"
 import { expectFolder, loadRun } from "./runs.ts"
@@ -46,7 +47,7 @@ export const sampleOptions = z.strictObject({
   from: z
     .string()
     .optional()
-    .describe("samples to begin with, partway: a PNG of one image, or .npy as this command writes it"),
+    .describe("samples to begin with, partway: a PNG of one image, .npy as this command writes it, or the word test"),
   strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
   arc: z
     .number()
@@ -54,12 +55,14 @@ export const sampleOptions = z.strictObject({
     .min(2)
     .max(10_000)
     .optional()
-    .describe("draw rows of this many, each along an arc between two draws of noise; for samplers that add none"),
+    .describe("draw rows of this many, each along an arc between two draws of noise, or of samples --from a file"),
   known: z.string().optional().describe("samples with a hole to fill, a file as above; the sampler repaint suits it"),
   mask: z
     .string()
     .optional()
-    .describe("where those are known: a PNG or .npy of 1 (white) there and 0 (black) in the hole"),
+    .describe(
+      `where those are known: a PNG or .npy, 1 (white) there and 0 in the hole; or ${holes.join(", ")} for a hole`,
+    ),
   ...samplingOptions,
   seed: z
     .number()
@@ -87,16 +90,21 @@ const maxValues = 2 ** 28
 /** What a request gets from the flags of labels and files. */
 async function asked(
   { count, label, guidance, rescale, interval, from, arc, strength, known, mask }: z.output<typeof sampleOptions>,
-  shape: readonly number[],
+  experiment: Experiment,
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
+  const samples = async (flag: string, path: string, n = count): Promise<NdArray<"float32">> =>
+    repeated(await samplesFrom(flag, path, experiment, n), n)
   if ((known === undefined) !== (mask === undefined))
     throw new MisuseError("--known and --mask: got one of them, expected both")
   const start =
-    from === undefined ? undefined : { x: repeated(await readSamples("--from", from, shape), count), strength }
+    from === undefined
+      ? undefined
+      : // The ends of rows, or one for each sample.
+        { x: await samples("--from", from, arc === undefined ? count : 2 * Math.ceil(count / arc)), strength }
   const given =
     known === undefined || mask === undefined
       ? undefined
-      : masked(repeated(await readSamples("--known", known, shape), count), await readArray("--mask", mask))
+      : masked(await samples("--known", known), await maskFrom(mask, experiment.shape))
   return {
     ...(label !== undefined && { labels: labelsOf(label, count) }),
     ...(guidance !== undefined && { guidance }),
@@ -132,7 +140,7 @@ export async function sample(folder: string, flags: Readonly<Record<string, unkn
     throw new MisuseError(
       `--count: got ${count}, of [${shape.slice(1).join(", ")}] at most ${Math.floor((maxValues * count) / values)} are drawn at a time`,
     )
-  const request = { ...samplerOptions(o), ...(await asked(o, experiment.shape)), count, seed }
+  const request = { ...samplerOptions(o), ...(await asked(o, experiment)), count, seed }
   let final: SampleStep | undefined
   const bar = new Progress(request.sampler, request.steps ?? experiment.defaultSteps(request.sampler))
   for await (const step of experiment.sample(request)) {
