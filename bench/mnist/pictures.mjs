@@ -2,11 +2,11 @@
  * Three pictures of diffusion: all samplers from one seed, the forward process, and the reverse one with what it predicts.
  * Usage: node bench/mnist/pictures.mjs [runs/mnist-labels] [--seed 1] [--budgets 5,10,20,50,100]
  */
-import { mnist, range } from "../../dist/data/index.js"
+import { mnist } from "../../dist/data/index.js"
 import { cosine, gaussian } from "../../dist/diffusion/index.js"
 import { array, Generator } from "../../dist/index.js"
 import { sheet, writePng } from "./png.mjs"
-import { drawn, joined, opened, rowsOf } from "./run.mjs"
+import { drawn, joined, opened, rowsOf, upTo } from "./run.mjs"
 import { spending } from "./spending.mjs"
 
 const { flags, experiment, dataDir, seed, place } = await opened({ budgets: "5,10,20,50,100" })
@@ -55,7 +55,7 @@ for await (const { time, x, x0 } of experiment.sample({ sampler: "ddpm", steps: 
   way.push(x)
   predicted.push(x0)
 }
-const reverse = range(count).flatMap((i) => [
+const reverse = upTo(count).flatMap((i) => [
   { name: "xt", images: joined(way.map((x) => rowsOf(x, [i]))), gap: i === 0 ? 0 : 8 },
   { name: "x0 from it", images: joined(predicted.map((x) => rowsOf(x, [i]))) },
 ])

@@ -105,3 +105,6 @@ export function joined(parts) {
 }
 
 export const mean = (list) => list.reduce((sum, v) => sum + v, 0) / list.length
+
+/** 0 ... n - 1. */
+export const upTo = (n) => Array.from({ length: n }, (_, i) => i)
