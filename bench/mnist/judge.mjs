@@ -31,16 +31,20 @@ export function* imagesOf(set) {
   for (const { x } of loader(set, { batch: 100, shuffle: false, dropLast: false }).epoch()) yield x
 }
 
+/** Test digits in an order by a fixed seed: the first thousand of the files are of tidier writers than the last. */
+export function shuffled(test) {
+  return new Generator(0).permutation(test.length)
+}
+
 /**
- * `real` is `count` test digits drawn by a fixed seed (the first thousand are of tidier writers than the last), and the
- * reference is all the others. `judged(name, images)` gives FID, precision, recall, density and coverage to the reference,
+ * `own` is `count` test digits drawn by a fixed seed ({@link shuffled}), `real` their images, and the reference is all the others. `judged(name, images)` gives FID, precision, recall, density and coverage to the reference,
  * and for each image its class, how sure the judge is of it, and its features.
  */
 export async function openJudge({ dataDir, count = 1000, metrics = ["fid", "pr"] } = {}) {
   const data = dataDir === undefined ? {} : { dir: dataDir }
   const test = await mnist({ split: "test", ...data })
   const network = await lenetFeatures(await judge(data))
-  const order = new Generator(0).permutation(test.length)
+  const order = shuffled(test)
   const [own, others] = [order.slice(0, count), order.slice(count)].map((part) => subset(test, [...part]))
   const reference = await readSet("other test digits", imagesOf(others), { metrics, network, isReference: true })
 

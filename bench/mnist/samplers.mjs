@@ -68,7 +68,7 @@ const cell = (sampler, budget) => {
 console.log(
   markdown(
     ["sampler", ...columns.map((n) => `${n}`)],
-    samplers.map((sampler) => [`\`${sampler}\``, ...columns.map((n) => cell(sampler, n))]),
+    samplers.map((sampler) => [sampler.replace(/^\w+/, "`$&`"), ...columns.map((n) => cell(sampler, n))]),
   ),
 )
 console.log(
@@ -76,6 +76,7 @@ console.log(
 )
 keep("mnist-samplers.json", { ...about, floor, lines: lines.map(({ features, reference, n, ...rest }) => rest) })
 
+const title = (sampler) => [sampler, ...samplers.filter((other) => same[other] === sampler)].join(" = ")
 const curve = (sampler) => {
   const found = own(sampler)
   return { x: found.map((line) => line.evaluations), y: found.map((line) => line.fid) }
@@ -86,9 +87,9 @@ const kinds = {
   "mnist-samplers-noise.png": ["Samplers with fresh noise", names.filter((s) => noisy.includes(s))],
 }
 const all = [floor.fid, ...lines.map(({ fid }) => fid)]
-for (const [file, [title, shown]] of Object.entries(kinds)) {
-  const plot = linePlot(Object.fromEntries(shown.map((name) => [name, curve(name)])), {
-    title,
+for (const [file, [heading, shown]] of Object.entries(kinds)) {
+  const plot = linePlot(Object.fromEntries(shown.map((name) => [title(name), curve(name)])), {
+    title: heading,
     xName: "Evaluations of the network",
     yName: `FID of ${count.toLocaleString("en")} samples`,
     xScale: "log",

@@ -11,6 +11,7 @@ export const spending = {
   ddim: single,
   euler: single,
   heun: double,
+  "heun, karras levels": (n) => ({ sampler: "heun", spacing: "karras", ...double(n) }),
   dpmSolver: single,
   dpmSolverSingle: single,
   unipc: single,
