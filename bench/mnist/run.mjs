@@ -52,7 +52,8 @@ export class Journal {
     this.#file = file
     mkdirSync(dirname(file), { recursive: true })
     const text = existsSync(file) ? readFileSync(file, "utf8") : ""
-    // A line that was cut off is not there.
+    // A line that was cut off is not there, and what comes next is not part of it.
+    if (text !== "" && !text.endsWith("\n")) appendFileSync(file, "\n")
     this.#lines = text.split("\n").flatMap((line) => {
       try {
         return [JSON.parse(line)]

@@ -1,7 +1,8 @@
 /**
- * FID of every sampler by the number of evaluations of the network: a table, mnist-samplers.json and two plots.
- * Usage: node bench/mnist/samplers.mjs [runs/mnist-labels] [--count 1000] [--seed 1] [--budgets 5,10,20,50,100]
- * Long (an hour or two), and may be stopped: what is in runs/figures/samplers.jsonl is not done again.
+ * FID of every sampler by the number of evaluations of the network: a table, mnist-samplers.json and two plots; of samples
+ * without labels, or with as many of each.
+ * Usage: node bench/mnist/samplers.mjs [runs/mnist-labels] [--labels even] [--count 1000] [--budgets 5,10,20,50,100]
+ * Long (an hour or more), and may be stopped: what is in runs/figures/samplers.jsonl is not done again.
  */
 import { join } from "node:path"
 import { linePlot } from "../../dist/metrics/index.js"
@@ -13,11 +14,15 @@ import { noisy, same, spending } from "./spending.mjs"
 const { flags, experiment, step, dataDir, count, seed, keep, place } = await opened({
   budgets: "5,10,20,50,100",
   ancestral: "1000",
+  labels: "none",
   journal: "runs/figures",
 })
 const budgets = flags.budgets.split(",").map(Number)
 const judge = await openJudge({ dataDir, count })
-const journal = new Journal(join(flags.journal, "samplers.jsonl"))
+const isTold = flags.labels === "even"
+const name = isTold ? "samplers-labels" : "samplers"
+const labels = isTold ? (count) => ({ labels: Int32Array.from({ length: count }, (_, i) => i % 10) }) : () => ({})
+const journal = new Journal(join(flags.journal, `${name}.jsonl`))
 const about = { features: judge.name, reference: judge.referenceCount, n: count, seed, step }
 const figures = ({ fid, precision, recall, sure }) => ({
   fid,
@@ -38,7 +43,7 @@ async function measured(sampler, budget) {
   const line = await journal.did({ sampler, budget, ...about }, async () => {
     const twin = journal.find({ sampler: same[sampler] ?? "", budget, ...about })
     if (twin !== undefined) {
-      const few = { count: 64, seed, ...options }
+      const few = { count: 64, seed, ...labels(64), ...options }
       const [a, b] = [
         await drawn(experiment, { sampler, ...few }),
         await drawn(experiment, { sampler: twin.sampler, ...few }),
@@ -47,7 +52,7 @@ async function measured(sampler, budget) {
       if (apart < 0.02 && a.evaluations === twin.evaluations)
         return { ...twin, sampler, options, same: twin.sampler, apart }
     }
-    const { x, evaluations, seconds } = await drawn(experiment, { sampler, count, seed, ...options })
+    const { x, evaluations, seconds } = await drawn(experiment, { sampler, count, seed, ...labels(count), ...options })
     return { options, evaluations, seconds, ...figures(await judge.judged(sampler, [x])) }
   })
   return [line]
@@ -72,9 +77,9 @@ console.log(
   ),
 )
 console.log(
-  `${count} samples of step ${step} with seed ${seed}, against ${judge.referenceCount} test digits in ${judge.name}; ${count} other real test digits have ${floor.fid.toFixed(1)}. In brackets: evaluations, where they are others.`,
+  `${count} samples of step ${step} ${isTold ? "with labels" : "without labels"}, seed ${seed}, against ${judge.referenceCount} test digits in ${judge.name}; ${count} other real test digits have ${floor.fid.toFixed(1)}. In brackets: evaluations, where they are others.`,
 )
-keep("mnist-samplers.json", { ...about, floor, lines: lines.map(({ features, reference, n, ...rest }) => rest) })
+keep(`mnist-${name}.json`, { ...about, floor, lines: lines.map(({ features, reference, n, ...rest }) => rest) })
 
 const title = (sampler) => [sampler, ...samplers.filter((other) => same[other] === sampler)].join(" = ")
 const curve = (sampler) => {
@@ -83,11 +88,11 @@ const curve = (sampler) => {
 }
 const names = samplers.filter((sampler) => !(sampler in same) && own(sampler).length > 0)
 const kinds = {
-  "mnist-samplers-flow.png": ["Samplers without fresh noise", names.filter((s) => !noisy.includes(s))],
-  "mnist-samplers-noise.png": ["Samplers with fresh noise", names.filter((s) => noisy.includes(s))],
+  flow: ["Samplers without fresh noise", names.filter((s) => !noisy.includes(s))],
+  noise: ["Samplers with fresh noise", names.filter((s) => noisy.includes(s))],
 }
 const all = [floor.fid, ...lines.map(({ fid }) => fid)]
-for (const [file, [heading, shown]] of Object.entries(kinds)) {
+for (const [kind, [heading, shown]] of Object.entries(kinds)) {
   const plot = linePlot(Object.fromEntries(shown.map((name) => [title(name), curve(name)])), {
     title: heading,
     xName: "Evaluations of the network",
@@ -98,5 +103,5 @@ for (const [file, [heading, shown]] of Object.entries(kinds)) {
     yRange: [Math.min(...all), Math.max(...all)],
     levels: { "real digits": floor.fid },
   })
-  console.log(writePng(place(file), plot))
+  console.log(writePng(place(`mnist-${name}-${kind}.png`), plot))
 }

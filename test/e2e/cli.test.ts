@@ -383,7 +383,7 @@ describe("a run trained with labels", () => {
     const draw = (count: number, out: string, ...flags: string[]) =>
       tweedie("sample", "told", "--count", String(count), "--format", "npy", "--out", out, ...flags)
     // What training with seed 0 never saw.
-    const { x } = glyphs({ seed: 1 }).batch([0, 1, 2, 3])
+    const { x } = glyphs({ seed: 1 }).batch(Int32Array.of(0, 1, 2, 3))
     const real = [0, 1, 2, 3].map((i) => Array.from(x.data.slice(784 * i, 784 * (i + 1)), (v) => Number(v) / 2 + 0.5))
     const hole = await draw(2, "hole.npy", "--steps", "2", "--known", "test", "--mask", "center")
     expect(hole.code).toBe(0)
