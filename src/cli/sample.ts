@@ -8,15 +8,19 @@ import { type NdArray, sizeOf } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
+
 import { encodePng, type Raster } from "../io/png.ts"
 import { pictureOf } from "../recipes/picture.ts"
 import type { Experiment, Guided, SampleRequest } from "../recipes/recipe.ts"
+
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { isRun } from "../train/run.ts"
 import { expectOnly, guidanceOf, guidanceOptions, repeated } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
-import { givenOf } from "./given.ts"
-import { readArray, readSamples } from "./labels.ts"
+
+import { givenOf, holes, maskFrom, samplesFrom } from "./given.ts"
+import { readSamples } from "./labels.ts"
+
 import { terminalPicture } from "./picture.ts"
 import { isPretrained, loadPretrained, schedulerNames } from "./pretrained.ts"
 import { Progress } from "./progress.ts"
@@ -31,7 +35,7 @@ export const sampleOptions = z.strictObject({
     .string()
     .optional()
     .describe(
-      "what to begin with: samples, partway; small images, of a run with --upscale; images, of an autoencoder. A PNG of one, or .npy as this command writes it (default for the last two: held-out data)",
+      "what to begin with: samples, partway; small images, of a run with --upscale; images, of an autoencoder. A PNG of one, .npy as this command writes it, or the word test for held-out data (default for the last two)",
     ),
   strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
   arc: z
@@ -40,12 +44,14 @@ export const sampleOptions = z.strictObject({
     .min(2)
     .max(10_000)
     .optional()
-    .describe("draw rows of this many, each along an arc between two draws of noise; for samplers that add none"),
+    .describe("draw rows of this many, each along an arc between two draws of noise, or of samples --from a file"),
   known: z.string().optional().describe("samples with a hole to fill, a file as above; the sampler repaint suits it"),
   mask: z
     .string()
     .optional()
-    .describe("where those are known: a PNG or .npy of 1 (white) there and 0 (black) in the hole"),
+    .describe(
+      `where those are known: a PNG or .npy, 1 (white) there and 0 in the hole; or ${holes.join(", ")} for a hole`,
+    ),
   ...samplingOptions,
   seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes the noise"),
   noise: z
@@ -86,20 +92,25 @@ async function asked(
   model: Pick<Experiment, "shape"> & Partial<Pick<Experiment, "given" | "heldOut">>,
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
   const { count, from, arc, strength, known, mask } = o
+  const samples = async (flag: string, path: string, n = count): Promise<NdArray<"float32">> =>
+    repeated(await samplesFrom(flag, path, model, n), n)
   if ((known === undefined) !== (mask === undefined))
     throw new MisuseError("--known and --mask: got one of them, expected both")
   const { shape, given: made, heldOut } = model
-  const read = async (flag: string, file: string, shape: readonly number[]): Promise<NdArray<"float32">> =>
-    repeated(await readSamples(flag, file, shape), count)
-  const start = from === undefined || made ? undefined : { x: await read("--from", from, shape), strength }
+  const start =
+    from === undefined || made !== undefined
+      ? undefined
+      : // The ends of rows, or one for each sample.
+        { x: await samples("--from", from, arc === undefined ? count : 2 * Math.ceil(count / arc)), strength }
   const given = await (async () => {
-    if (made !== undefined && from !== undefined) return read("--from", from, made.shape)
+    if (made !== undefined && from !== undefined && from !== "test")
+      return repeated(await readSamples("--from", from, made.shape), count)
     if (made !== undefined && heldOut !== undefined)
       return givenOf({ given: made, heldOut }, count).catch((error: Error) => {
         throw new MisuseError(`${error.message}; or name a file to make samples of with --from`)
       })
     if (known === undefined || mask === undefined) return undefined
-    return masked(await read("--known", known, shape), await readArray("--mask", mask))
+    return masked(await samples("--known", known), await maskFrom(mask, shape))
   })()
   return {
     ...guidanceOf(o, count),

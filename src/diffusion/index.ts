@@ -30,7 +30,7 @@ export {
   type NoisyClassifier,
 } from "./guidance.ts"
 export { inpainted, masked } from "./inpainting.ts"
-export { arcs, type Partway, type PartwayOptions, partway, slerp } from "./interpolation.ts"
+export { type ArcOptions, arcs, type Partway, type PartwayOptions, partway, slerp } from "./interpolation.ts"
 export {
   type ErrorOf,
   type Gaussian,

@@ -153,6 +153,11 @@ test("rows of arcs have noise of their own at the ends, and samples between them
   const ends = Math.abs(x.data[39] - x.data[0])
   for (let i = 1; i < 40; i++) expect(Math.abs(x.data[i] - x.data[i - 1])).toBeLessThan(0.5 * Math.max(1, ends))
   expect(() => arcs([1], { length: 1 })).toThrow("arcs: got rows of 1, expected a whole number from 2")
+  // Given ends come in pairs, one for each row.
+  const own = arcs([1], { length: 3, ends: fromNumbers("float32", [4, 1], [1, 2, -3, 4]) })
+  expect([0, 2, 3, 5].map((i) => own(i, 0)[0])).toEqual([1, 2, -3, 4].map((v) => expect.closeTo(v, 6)))
+  expect(() => own(6, 0)).toThrow("arcs: got 4 ends, expected two for each row (row 2 has none)")
+  expect(() => arcs([2], { length: 3, ends: fromNumbers("float32", [2, 1], [1, 2]) })).toThrow("arcs: got ends [2, 1]")
 })
 
 test("what makes no sense is refused", async () => {

@@ -54,22 +54,40 @@ export function partway(
   return { model: rest, options: { count: x.shape[0], seed, noise } }
 }
 
+/** Options of {@link arcs}. */
+export interface ArcOptions {
+  /** Samples a row. */
+  readonly length: number
+  readonly seed?: number
+  /** Noise at the ends of rows, `[ends, ...shape]` with two for each row, in place of the seed's: what `invert` finds. */
+  readonly ends?: NdArray<"float32">
+}
+
 /**
  * The first noise of samples that come in rows of `length`: at the ends of each row noise of its own, and between them
  * points of the arc from one to the other ({@link slerp}). For samplers that draw no other noise.
  *
  * @example ddim(model, { count: 24, noise: arcs(model.shape, { length: 8 }) }) // three rows
- * @throws RangeError when a row has fewer than two.
+ * @throws RangeError when a row has fewer than two, or no ends of its own among those given.
  */
 export function arcs(
   shape: readonly number[],
-  { length, seed = 0 }: { readonly length: number; readonly seed?: number },
+  { length, seed = 0, ends }: ArcOptions,
 ): (sample: number, question: number) => Float32Array {
   if (!(Number.isInteger(length) && length >= 2))
     throw new RangeError(`arcs: got rows of ${length}, expected a whole number from 2`)
+  if (ends !== undefined && ends.shape.slice(1).join() !== shape.join())
+    throw new RangeError(`arcs: got ends [${ends.shape.join(", ")}], expected [ends, ${shape.join(", ")}]`)
   const key = keyOf(seed)
-  const end = (k: number): NdArray<"float32"> =>
-    array("float32", [sizeOf(shape)], fillNormal(new Float32Array(sizeOf(shape)), fold(key, k, 0)))
+  const size = sizeOf(shape)
+  const end = (k: number): NdArray<"float32"> => {
+    if (ends === undefined) return array("float32", [size], fillNormal(new Float32Array(size), fold(key, k, 0)))
+    if (k >= ends.shape[0])
+      throw new RangeError(
+        `arcs: got ${ends.shape[0]} ends, expected two for each row (row ${Math.floor(k / 2)} has none)`,
+      )
+    return array("float32", [size], ends.data.slice(k * size, (k + 1) * size))
+  }
   return (sample, question) => {
     if (question !== 0)
       throw new RangeError("arcs: the sampler draws fresh noise (use ddim, a solver or the probability flow)")

@@ -56,6 +56,7 @@ export { type InceptionOptions, type InceptionScore, inceptionScore } from "./in
 export { type Kid, type KidOptions, kid } from "./kid.ts"
 export type { WeightOptions } from "./labels.ts"
 export { LeNet, type LeNetOptions, lenetFeatures, lenetFrom } from "./lenet.ts"
+export { type Line, type LinePlotOptions, linePlot } from "./line-plot.ts"
 export {
   type DensityCoverage,
   densityCoverage,

@@ -9,6 +9,7 @@ import {
   type Frame,
   label,
   legend,
+  lineStyle,
   palette,
   path,
   picture,
@@ -41,8 +42,6 @@ function named<C extends object>(
   return list
 }
 
-const stroke = (i: number) => ({ stroke: palette[i % palette.length], "stroke-width": 2 })
-
 /**
  * Receiver operating characteristics on the unit square, with the area under each and the line of chance.
  *
@@ -52,7 +51,7 @@ const stroke = (i: number) => ({ stroke: palette[i % palette.length], "stroke-wi
 export function rocPlot(curves: RocCurve | Named<RocCurve>, { title = "ROC curve" }: PlotOptions = {}): string {
   const isOne = (c: RocCurve | Named<RocCurve>): c is RocCurve => ArrayBuffer.isView(c["fpr"])
   const list = named("rocPlot", curves, isOne)
-  const lines = list.map(([, { fpr, tpr }], i) => path(frame, fpr, tpr, stroke(i)))
+  const lines = list.map(([, { fpr, tpr }], i) => path(frame, fpr, tpr, lineStyle(i)))
   const names = list.map(([name, { fpr, tpr }]) => `${name} AUC ${shortNumber(auc(fpr, tpr), 3)}`.trim())
   const key = legend(names, across(frame, 0.4), upwards(frame, 0.03) - 18 * (names.length - 1))
   return picture(
@@ -96,7 +95,7 @@ export function prPlot(curves: PrCurve | Named<PrCurve>, { title = "Precision an
       stroke: palette[i % palette.length],
       "stroke-dasharray": "4 4",
     })
-    return [chance, path(frame, x, y, stroke(i))]
+    return [chance, path(frame, x, y, lineStyle(i))]
   })
   const names = list.map(([name, curve]) => `${name} AP ${shortNumber(steps(curve)[2], 3)}`.trim())
   const key = legend(names, across(frame, 0.05), upwards(frame, 0.03) - 18 * (names.length - 1))
@@ -128,7 +127,7 @@ export function reliabilityPlot(bins: readonly ReliabilityBin[], { title = "Reli
   const gap = full.reduce((sum, b) => sum + (b.count / total) * Math.abs(b.frequency - b.confidence), 0)
   const key = legend([`calibration error ${shortNumber(gap, 3)}`], across(frame, 0.05), upwards(frame, 0.96))
   const names = axes(frame, "Stated probability", "Share of positives")
-  return picture(title, width, height, ...bars, names, diagonal, path(frame, x, y, stroke(0)), ...dots, key)
+  return picture(title, width, height, ...bars, names, diagonal, path(frame, x, y, lineStyle(0)), ...dots, key)
 }
 
 /** Options of {@link confusionPlot}. */

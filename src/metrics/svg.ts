@@ -77,18 +77,38 @@ export const across = ({ left, size }: Frame, share: number): number => left + s
 /** The picture's y of a share from 0 to 1, upwards. */
 export const upwards = ({ top, size }: Frame, share: number): number => top + (1 - share) * size
 
-/** Grid, ticks at every fifth, and the names of both axes. */
-export function axes(frame: Frame, xName: string, yName: string): string {
+/** A place on an axis that has a line and a label. */
+export interface Tick {
+  /** Share of the axis, from 0 to 1. */
+  readonly at: number
+  readonly text: string
+}
+
+const fifths: readonly Tick[] = Array.from({ length: 6 }, (_, k) => ({ at: k / 5, text: shortNumber(k / 5) }))
+
+/** Grid, ticks (at every fifth unless given), and the names of both axes. */
+export function axes(
+  frame: Frame,
+  xName: string,
+  yName: string,
+  { x: xTicks = fifths, y: yTicks = fifths }: { readonly x?: readonly Tick[]; readonly y?: readonly Tick[] } = {},
+): string {
   const { left, top, size } = frame
   const parts: string[] = []
-  for (let k = 0; k <= 5; k++) {
-    const [x, y] = [across(frame, k / 5), upwards(frame, k / 5)]
-    const line = { stroke: k === 0 ? "#666" : "#e4e4e4" }
-    parts.push(element("line", { x1: x, y1: top, x2: x, y2: top + size, ...line }))
-    parts.push(element("line", { x1: left, y1: y, x2: left + size, y2: y, ...line }))
-    parts.push(label(shortNumber(k / 5), x, top + size + 16, { "text-anchor": "middle", fill: "#555" }))
-    parts.push(label(shortNumber(k / 5), left - 7, y + 4, { "text-anchor": "end", fill: "#555" }))
+  const edge = { stroke: "#666" }
+  const inside = { stroke: "#e4e4e4" }
+  for (const { at, text } of xTicks) {
+    const x = across(frame, at)
+    if (at > 0) parts.push(element("line", { x1: x, y1: top, x2: x, y2: top + size, ...inside }))
+    parts.push(label(text, x, top + size + 16, { "text-anchor": "middle", fill: "#555" }))
   }
+  for (const { at, text } of yTicks) {
+    const y = upwards(frame, at)
+    if (at > 0) parts.push(element("line", { x1: left, y1: y, x2: left + size, y2: y, ...inside }))
+    parts.push(label(text, left - 7, y + 4, { "text-anchor": "end", fill: "#555" }))
+  }
+  parts.push(element("line", { x1: left, y1: top, x2: left, y2: top + size, ...edge }))
+  parts.push(element("line", { x1: left, y1: top + size, x2: left + size, y2: top + size, ...edge }))
   const middle = top + size / 2
   parts.push(label(xName, left + size / 2, top + size + 34, { "text-anchor": "middle" }))
   parts.push(
@@ -111,14 +131,19 @@ export function path(frame: Frame, x: ArrayLike<number>, y: ArrayLike<number>, a
   return element("path", { d, fill: "none", "stroke-linejoin": "round", ...attributes })
 }
 
-/** Names beside samples of their colours, from (x, y) down. */
+/** How the line of that number is drawn: colours in turn, dashed when they come around again. */
+export function lineStyle(i: number): Attributes {
+  const dashed = Math.floor(i / palette.length) % 2 === 1
+  return { stroke: palette[i % palette.length], "stroke-width": 2, ...(dashed && { "stroke-dasharray": "6 3" }) }
+}
+
+/** Names beside samples of their lines, from (x, y) down. */
 export function legend(names: readonly string[], x: number, y: number): string {
   return names
     .map((name, i) => {
       const at = y + 18 * i
-      const color = palette[i % palette.length]
       return (
-        element("line", { x1: x, y1: at, x2: x + 18, y2: at, stroke: color, "stroke-width": 2.5 }) +
+        element("line", { x1: x, y1: at, x2: x + 18, y2: at, ...lineStyle(i), "stroke-width": 2.5 }) +
         label(name, x + 24, at + 4)
       )
     })

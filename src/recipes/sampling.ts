@@ -5,11 +5,13 @@ import { guided } from "../diffusion/guidance.ts"
 import { inpainted } from "../diffusion/inpainting.ts"
 import { arcs, partway } from "../diffusion/interpolation.ts"
 import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../diffusion/samplers/all.ts"
+import { invert } from "../diffusion/samplers/inversion.ts"
 import { algorithms } from "../diffusion/samplers/plan/exponential.ts"
 import { type Plan, stepsOf } from "../diffusion/samplers/plan/plan.ts"
 import { spacings } from "../diffusion/samplers/plan/spacing.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
 import { drawsOf, wholeSampler } from "../diffusion/samplers/whole.ts"
+import type { NdArray } from "../engine/array.ts"
 import { maximum, minimum } from "../engine/ops/elementwise.ts"
 import { batchSize } from "../engine/shape.ts"
 import type { Tensor } from "../engine/tensor.ts"
@@ -197,17 +199,36 @@ export function sampled(
     })
   if (inpaint) model = inpainted(model)
   const told = labels ?? (classes > 0 ? new Int32Array(request.count).fill(classes) : undefined)
-  if (arc !== undefined && start !== undefined)
-    throw new RangeError("arc: got it with samples to begin with, expected one of them")
-  const options = {
-    ...request,
-    ...(told !== undefined && { labels: told }),
-    ...(arc !== undefined && { noise: arcs(model.shape, { length: arc, seed: request.seed }) }),
+  const options = { ...request, ...(told !== undefined && { labels: told }) }
+  if (arc !== undefined) {
+    if (start !== undefined) return bridged(draw, model, start.x, arc, options)
+    return draw(model, { ...options, noise: arcs(model.shape, { length: arc, seed: request.seed }) })
   }
   if (start === undefined) return draw(model, options)
   const rest = partway(model, start.x, { strength: start.strength, seed: request.seed })
   const { steps = defaultSteps(rest.model, sampler) } = options as { steps?: number }
   return draw(rest.model, { ...options, ...rest.options, steps: Math.min(steps, rest.model.process.steps) })
+}
+
+/** Rows of samples on the arcs between the noise that given ones come from, two for each row. */
+async function* bridged(
+  draw: Sampler,
+  model: Denoiser,
+  x: NdArray<"float32">,
+  length: number,
+  options: AnyOptions & { readonly count: number; readonly steps?: number },
+): AsyncGenerator<SampleStep> {
+  const { count, labels, steps, replace, signal } = options
+  if (options["given"] !== undefined) throw new RangeError("arc: got it with what is known, expected one of them")
+  // The label of an end is that of the sample drawn there.
+  const place = (end: number): number => Math.min(count - 1, Math.floor(end / 2) * length + (end % 2) * (length - 1))
+  const ends = await invert(model, x, {
+    ...(labels !== undefined && { labels: Int32Array.from({ length: x.shape[0] }, (_, end) => labels[place(end)]) }),
+    ...(steps !== undefined && { steps }),
+    ...(replace !== undefined && { replace }),
+    ...(signal !== undefined && { signal }),
+  })
+  yield* draw(model, { ...options, noise: arcs(model.shape, { length, ends }) })
 }
 
 /**

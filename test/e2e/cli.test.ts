@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { glyphs } from "../../src/data/glyphs.ts"
 import { fromNumbers } from "../../src/engine/array.ts"
 import { readModel } from "../../src/engine/onnx/read.ts"
 import { readNpy, writeNpy } from "../../src/io/npy.ts"
@@ -371,6 +372,41 @@ describe("a run trained with labels", () => {
     const wrong = await tweedie(...base, "--from", "mask.npy")
     expect(wrong.stderr).toContain("--from mask.npy: got [28, 28], expected [count, 1, 28, 28]")
     expect(wrong.code).toBe(2)
+  })
+
+  test("takes held-out images by a word, holes by name, and goes on arcs from one image to the next", async () => {
+    const rows = (name: string): number[][] => {
+      const data = [...readNpy(bytes(at(name))).data].map(Number)
+      return Array.from({ length: data.length / 784 }, (_, i) => data.slice(784 * i, 784 * (i + 1)))
+    }
+    const apart = (a: number[], b: number[]): number => Math.hypot(...a.map((v, i) => v - b[i])) / 28
+    const draw = (count: number, out: string, ...flags: string[]) =>
+      tweedie("sample", "told", "--count", String(count), "--format", "npy", "--out", out, ...flags)
+    // What training with seed 0 never saw.
+    const { x } = glyphs({ seed: 1 }).batch(Int32Array.of(0, 1, 2, 3))
+    const real = [0, 1, 2, 3].map((i) => Array.from(x.data.slice(784 * i, 784 * (i + 1)), (v) => Number(v) / 2 + 0.5))
+    const hole = await draw(2, "hole.npy", "--steps", "2", "--known", "test", "--mask", "center")
+    expect(hole.code).toBe(0)
+    for (const [i, row] of rows("hole.npy").entries()) {
+      const isHole = (k: number): boolean => [k % 28, Math.floor(k / 28)].every((v) => v >= 7 && v < 21)
+      const changed = row.map((v, k) => Math.abs(v - real[i][k]) > 0.05)
+      expect(changed.some((is, k) => is && !isHole(k))).toBe(false)
+      expect(changed.some((is, k) => is && isHole(k))).toBe(true)
+    }
+    const arc = await draw(6, "arc.npy", "--from", "test", "--arc", "3", "--steps", "40")
+    expect(arc.stderr).toContain("6 samples: arc.npy")
+    const along = rows("arc.npy")
+    for (const [sample, end] of [
+      [0, 0],
+      [2, 1],
+      [3, 2],
+      [5, 3],
+    ]) {
+      const nearest = real.map((image) => apart(along[sample], image))
+      expect(nearest.indexOf(Math.min(...nearest))).toBe(end)
+      expect(nearest[end]).toBeLessThan(0.2)
+    }
+    expect(apart(along[1], along[0])).toBeGreaterThan(0.05)
   })
 
   test("tells the classes of held-out images and of a file's", async () => {
