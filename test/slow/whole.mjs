@@ -1,5 +1,5 @@
 // A run's samplers, each as one ONNX file, beside the same samplers step by step, from the same noise.
-// Usage: node test/slow/whole.mjs RUN [--count 16] [--steps 50] [--rounds 5]
+// Usage: node test/slow/whole.mjs RUN [--count 16] [--steps 50] [--rounds 5] [--only pndm]
 // Each file must pass onnx.checker, and test/e2e/images.mjs (onnxruntime-node) and images.py (Python's onnxruntime), which
 // know nothing of this package, must draw our images to 1e-4; then come the times of the first sampler, both ways in turn.
 import { execFileSync } from "node:child_process"
@@ -19,6 +19,7 @@ const { values: flags, positionals } = parseArgs({
     count: { type: "string", default: "16" },
     steps: { type: "string", default: "50" },
     rounds: { type: "string", default: "5" },
+    only: { type: "string" },
   },
 })
 const [run] = positionals
@@ -67,7 +68,7 @@ const apart = (a, b) => a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i
 
 let isRight = true
 console.log("sampler, options | draws | MB | onnxruntime-node | Python's onnxruntime")
-for (const options of samplers) {
+for (const options of samplers.filter((s) => flags.only === undefined || s.sampler === flags.only)) {
   exported(options)
   const session = await ort.InferenceSession.create(file)
   const [draws] = session.inputMetadata.find((input) => input.name === "noise").shape
