@@ -15,6 +15,7 @@ export { arange, filled, lowerTriangle, oneHot, randomInteger, randomNormal, ran
 export { type ExportOptions, exportOnnx } from "./engine/export.ts"
 export { elu, gelu, leakyRelu, mish, silu } from "./engine/fused/activation.ts"
 export { attention, linear } from "./engine/fused/attention.ts"
+export { loop } from "./engine/fused/loop.ts"
 export { batchNorm, groupNorm, layerNorm } from "./engine/fused/normalize.ts"
 export { avgPool2d, maxPool2d, upsampleConv2d } from "./engine/fused/pool.ts"
 export { grad, gradients, valueAndGrad } from "./engine/grad.ts"

@@ -1,21 +1,40 @@
-/** `tweedie export`: a run's denoiser as ONNX, its weights as safetensors. */
+/** `tweedie export`: a run's denoiser as ONNX, its weights as safetensors; or a whole sampler as one ONNX file. */
 import { join } from "node:path"
+import { z } from "zod"
 import { exportOnnx } from "../engine/export.ts"
+import { formatShape } from "../engine/shape.ts"
 import { read } from "../engine/state.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment, Exported } from "../recipes/recipe.ts"
+import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { makeFolders } from "../train/disk.ts"
-import { MisuseError } from "./flags.ts"
-import { loadRun } from "./runs.ts"
+import { flagOf, MisuseError, readOptions } from "./flags.ts"
+import { expectFolder, loadRun, sizeText } from "./runs.ts"
+import { sampleOptions } from "./sample.ts"
 import { Voice } from "./voice.ts"
 
-/** Flags of the verb. */
-export interface ExportFlags {
-  readonly out?: string
-  readonly at?: string
-  readonly json?: boolean
-}
+const { sampler, ...samplers } = samplingOptions
+
+/** Options of the verb. */
+export const exportOptions = z.strictObject({
+  out: z
+    .string()
+    .optional()
+    .describe("folder to write into (default: the run folder); with --sampler, the file (default: sampler.onnx there)"),
+  sampler: (sampler as z.ZodDefault<z.ZodType>)
+    .unwrap()
+    .optional()
+    .describe("write this sampler whole, its steps inside, as one file: noise in, images out; any but probabilityFlow"),
+  guidance: sampleOptions.shape.guidance.describe(
+    "scale of classifier-free guidance, fixed in the file (default: an input of it; 1 follows labels as the data do, in half the time)",
+  ),
+  rescale: sampleOptions.shape.rescale,
+  interval: sampleOptions.shape.interval,
+  ...samplers,
+  at: sampleOptions.shape.at,
+  json: sampleOptions.shape.json,
+})
 
 /** The files that {@link writeExport} writes. */
 export const exportedFiles = ({ parts = {} }: Pick<Experiment, "parts">, folder: string): string[] => [
@@ -24,33 +43,41 @@ export const exportedFiles = ({ parts = {} }: Pick<Experiment, "parts">, folder:
   ...Object.keys(parts).map((name) => join(folder, `${name}.onnx`)),
 ]
 
+/** What is exported as the bytes of an ONNX file. */
+function onnxOf(
+  { inputs, output, call, metadata }: Exported,
+  { variables }: Pick<Experiment, "variables">,
+): Promise<Uint8Array> {
+  return exportOnnx(
+    call as never,
+    inputs.map(({ dtype, shape }) => ({ dtype, shape })),
+    { inputNames: inputs.map((i) => i.name), outputNames: [output], variables, metadata },
+  )
+}
+
 /** Writes `model.onnx`, `model.safetensors` and a file for each other part of an experiment into a folder that is there. */
 export async function writeExport(experiment: Experiment, folder: string): Promise<string[]> {
   const { exported, variables, parts = {} } = experiment
-  const onnx = (part: Exported): Promise<Uint8Array> =>
-    exportOnnx(
-      part.call as never,
-      part.inputs.map(({ dtype, shape }) => ({ dtype, shape })),
-      {
-        inputNames: part.inputs.map((i) => i.name),
-        outputNames: [part.output],
-        variables,
-        metadata: part.metadata,
-      },
-    )
   const values = await read([...variables.values()])
   const weights = writeSafetensors(new Map([...variables.keys()].map((name, i) => [name, values[i]])), { format: "pt" })
   const files = exportedFiles(experiment, folder)
-  await writeFileAtomic(files[0], await onnx(exported))
+  await writeFileAtomic(files[0], await onnxOf(exported, experiment))
   await writeFileAtomic(files[1], weights)
-  for (const [i, part] of Object.values(parts).entries()) await writeFileAtomic(files[i + 2], await onnx(part))
+  for (const [i, part] of Object.values(parts).entries())
+    await writeFileAtomic(files[i + 2], await onnxOf(part, experiment))
   return files
 }
 
 /** Runs the verb. */
-export async function exportRun(folder: string, flags: ExportFlags): Promise<number> {
-  const { out = folder, at, json = false } = flags
-  const voice = new Voice(json)
+export async function exportRun(folder: string, flags: Readonly<Record<string, unknown>>): Promise<number> {
+  const o = readOptions(exportOptions, flags)
+  const voice = new Voice(o.json)
+  if (o.sampler !== undefined) return exportSampler(folder, o, voice)
+  const { out = folder, at } = o
+  const unasked: Readonly<Record<string, unknown>> = exportOptions.parse({})
+  const stray = Object.entries(o).find(([key, value]) => !plain.includes(key) && value !== unasked[key])?.[0]
+  if (stray !== undefined)
+    throw new MisuseError(`${flagOf(stray)}: got it without --sampler, expected both (--sampler ddim --steps 50)`)
   await makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
     const message = `--out ${out}: ${cause.message}`
     throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
@@ -58,5 +85,29 @@ export async function exportRun(folder: string, flags: ExportFlags): Promise<num
   const { experiment, step } = await loadRun(folder, { at, voice })
   const files = await writeExport(experiment, out)
   voice.say(`step ${step}: ${files.join(", ")}`, { event: "done", step, files })
+  return 0
+}
+
+/** Options that are not of samplers. */
+const plain = ["out", "at", "json"]
+
+async function exportSampler(folder: string, o: z.output<typeof exportOptions>, voice: Voice): Promise<number> {
+  const { guidance, rescale, interval, at, out: file = join(folder, "sampler.onnx") } = o
+  await expectFolder("--out", file)
+  const { experiment, step } = await loadRun(folder, { at, voice })
+  const exported = experiment.exportedSampler({
+    ...samplerOptions(o),
+    ...(guidance !== undefined && { guidance }),
+    ...(rescale !== undefined && { rescale }),
+    ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
+  })
+  const onnx = await onnxOf(exported, experiment)
+  await writeFileAtomic(file, onnx)
+  const inputs = exported.inputs.map(({ name, shape }) => `${name} ${formatShape(shape)}`)
+  voice.say(`step ${step}: ${file} (${sizeText(onnx.length)}), from ${inputs.join(", ")} to ${exported.output}`, {
+    event: "done",
+    step,
+    files: [file],
+  })
   return 0
 }

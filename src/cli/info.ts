@@ -5,6 +5,7 @@ import { lookIntoFolder } from "../data/folder.ts"
 import { readIdx } from "../data/idx.ts"
 import { readPictureHeader } from "../data/picture.ts"
 import type { NdArray } from "../engine/array.ts"
+import { initializersOf } from "../engine/onnx/arrange.ts"
 import { readModel } from "../engine/onnx/read.ts"
 import { readCsv } from "../io/csv.ts"
 import { gunzipAll, gunzipHead, isGzip } from "../io/gzip.ts"
@@ -82,7 +83,7 @@ function onnxFacts(bytes: Uint8Array): Facts {
     inputs: graph.inputs.map(value).join("; "),
     outputs: graph.outputs.map(value).join("; "),
     nodes: graph.nodes.length,
-    parameters: [...graph.initializers.values()]
+    parameters: initializersOf(graph)
       .filter((t) => t.dtype === "float32")
       .reduce((n, t) => n + t.data.length, 0),
     ...Object.fromEntries([...metadata].map(([k, v]) => [k, v.length > 60 ? `${v.slice(0, 57)}...` : v])),

@@ -6,12 +6,13 @@ import { recipes } from "../recipes/index.ts"
 import { classifyOptions, classifyRun } from "./classify.ts"
 import { doctor } from "./doctor.ts"
 import { evalOptions, evaluateRun } from "./eval.ts"
-import { type ExportFlags, exportRun } from "./export.ts"
+import { exportOptions, exportRun } from "./export.ts"
 import { addFlags, MisuseError } from "./flags.ts"
 import { info } from "./info.ts"
 import { ownVersion, trainFlags } from "./plan.ts"
 import { sample, sampleOptions } from "./sample.ts"
 import { train } from "./train.ts"
+import { tune, tuneOptions } from "./tune.ts"
 import { lineOf, Voice } from "./voice.ts"
 
 let exitCode = 0
@@ -60,13 +61,18 @@ async function program(args: readonly string[]): Promise<Command> {
   ).action(
     verb((run: string, images: string | undefined, flags: Record<string, unknown>) => classifyRun(run, images, flags)),
   )
-  main
-    .command("export <run>")
-    .description("write a run's denoiser as .onnx and its weights as .safetensors")
-    .option("--out <folder>", "where to (default: the run folder)")
-    .option("--at <checkpoint>", "last, best or a step (default: the best if losses tell, else the last)")
-    .option("--json", "one JSON object a line")
-    .action(verb((run: string, flags: ExportFlags) => exportRun(run, flags)))
+  addFlags(
+    main
+      .command("tune <model>")
+      .description("fine-tune a classifier in an .onnx file on a folder of pictures, one sub-folder a class"),
+    tuneOptions,
+  ).action(verb((model: string, flags: Record<string, unknown>) => tune(model, flags)))
+  addFlags(
+    main
+      .command("export <run>")
+      .description("write a run's denoiser as .onnx and its weights as .safetensors, or a whole sampler as one .onnx"),
+    exportOptions,
+  ).action(verb((run: string, flags: Record<string, unknown>) => exportRun(run, flags)))
   main
     .command("info <path>")
     .description("tell what a run, a folder of pictures, or a file of any known kind holds")

@@ -14,8 +14,11 @@ import { changed } from "./denoiser-changed.ts"
 export interface GuidanceOptions {
   /** The label that stands for none: what dropped labels become in training. */
   readonly none: number
-  /** 0 is the unconditional denoiser, 1 the conditional one; above 1 samples are surer of their class and less diverse. */
-  readonly scale?: number
+  /**
+   * 0 is the unconditional denoiser, 1 the conditional one; above 1 samples are surer of their class and less diverse.
+   * In a program also a tensor `[batch]`, one a sample; the network is then asked twice whatever it holds.
+   */
+  readonly scale?: number | Tensor
   /**
    * How much of the conditional answer's standard deviation, by sample, is given back: 0 nothing, 1 all of it.
    * Source: Lin et al. 2024, equations 15 and 16 (0.7).
@@ -39,7 +42,8 @@ export interface GuidanceOptions {
  * @throws RangeError for options that make no sense.
  */
 export function guided(model: Denoiser, { none, scale = 2, rescale = 0, interval = null }: GuidanceOptions): Denoiser {
-  if (!Number.isFinite(scale)) throw new RangeError(`guided: got scale ${scale}, expected a number`)
+  if (typeof scale === "number" && !Number.isFinite(scale))
+    throw new RangeError(`guided: got scale ${scale}, expected a number`)
   if (!(Number.isInteger(none) && none >= 0))
     throw new RangeError(`guided: got none ${none}, expected the label of no class, a whole number from 0`)
   if (!(rescale >= 0 && rescale <= 1))
@@ -59,7 +63,8 @@ export function guided(model: Denoiser, { none, scale = 2, rescale = 0, interval
     const isWide = variance === "learned"
     const [c, range] = isWide ? conditional.split(2, 1) : [conditional, undefined]
     const u = isWide ? unconditional.split(2, 1)[0] : unconditional
-    let output = u.add(c.sub(u).mul(scale))
+    const weight = typeof scale === "number" ? scale : scale.reshape([-1, ...new Array<number>(x.rank - 1).fill(1)])
+    let output = u.add(c.sub(u).mul(weight))
     if (rescale > 0)
       output = output.mul(
         deviation(c)

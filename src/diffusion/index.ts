@@ -93,6 +93,7 @@ export { type FlowOptions, probabilityFlow } from "./samplers/probability-flow.t
 export { type RepaintOptions, repaint } from "./samplers/repaint.ts"
 export { last, type SamplerOptions, type SampleStep, toImages } from "./samplers/sampler.ts"
 export { type UnipcOptions, unipc } from "./samplers/unipc.ts"
+export { drawsOf, type WholeOptions, wholeSampler } from "./samplers/whole.ts"
 export {
   type BetaRange,
   cosine,

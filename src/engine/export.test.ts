@@ -7,6 +7,7 @@ import { compile } from "./compile.ts"
 import { arange, filled, oneHot, randomNormal } from "./create.ts"
 import { type ExportOptions, exportOnnx } from "./export.ts"
 import { silu } from "./fused/activation.ts"
+import { loop } from "./fused/loop.ts"
 import { avgPool2d, maxPool2d, upsampleConv2d } from "./fused/pool.ts"
 import { gradients } from "./grad.ts"
 import type { Spec } from "./graph.ts"
@@ -111,6 +112,29 @@ const cases: readonly Case[] = [
     name: "reductions over the batch",
     specs: [float(batchSize, 6)],
     fn: (x) => [x.sum({ axes: 0 }), x.mean(), x.max({ axes: [0] }), variance(x, { axes: 0, ddof: 1 }), argMax(x, 0)],
+  },
+  {
+    name: "a denoiser in a loop, told the time, with noise from outside",
+    specs: [...images, float(3, batchSize, 1, 8, 8)],
+    fn: (x, t, noise) => {
+      const first = x.mul(2)
+      const tables = [constant([0.5, 0.25, 0.125]), constant([2, 1, 0], "int32")]
+      const [last, times] = loop([first, t], tables, ([now, at], [rate, k]) => [
+        now.sub(denoiser.forward(now, at).mul(rate)).add(gather(noise, k).mul(first)),
+        at.add(k),
+      ])
+      return [last.add(first), first, times, last]
+    },
+  },
+  {
+    name: "a loop within a loop, and one that gives what is not its own",
+    specs: [float(batchSize, 6)],
+    fn: (x) => {
+      const rows = constant([1, 2])
+      const other = x.neg()
+      const [deep] = loop([x], [rows], ([a], [r]) => loop([a], [rows], ([b], [q]) => [b.mul(r).add(q).add(a).add(x)]))
+      return [deep, ...loop([x, deep, x], [rows], ([a, , c]) => [other, constant(3).broadcastTo(a.shape), c])]
+    },
   },
   {
     name: "the gradient of a mean over the batch",

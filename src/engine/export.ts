@@ -1,10 +1,11 @@
 /** A traced function as an ONNX file that runs anywhere, for any batch size where a spec leaves it open. */
 import { isArray, type NdArray, toNumbers } from "./array.ts"
+import { kept, once } from "./fused/loop.ts"
 import { type Node, type Spec, topological, type Value } from "./graph.ts"
 import { buffersKey, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { batchSize, formatShape, formatSize, isSymbolic, otherBatchSize, sizeAt, UsageError } from "./shape.ts"
-import { expand, simplify } from "./simplify.ts"
+import { type Composition, expand, simplify } from "./simplify.ts"
 import { read } from "./state.ts"
 import type { Tensor, Variable } from "./tensor.ts"
 import { isSpec, isTensor, mapTree, type Tree, trace, variablesOf } from "./trace.ts"
@@ -51,10 +52,12 @@ export async function exportOnnx(
   }
   if (graph.inputs.some((v) => v.spec.shape.some(isSymbolic))) {
     const others = specs.map((s) => mapTree(s, isSpec, withOther))
-    compare(expand(graph.outputs), expand(trace(fn, others, { training }).graph.outputs))
+    compare(
+      ...([graph, trace(fn, others, { training }).graph].map((g) => expand(g.outputs, glanced)) as [Value[], Value[]]),
+    )
   }
 
-  const simpler = simplify(graph)
+  const simpler = simplify(graph, repeating)
   const used = variablesOf(simpler)
   const names = initializerNames(used, variables)
   const inputs = namesOf("input", inputNames, graph.inputs.length, () =>
@@ -78,6 +81,14 @@ export async function exportOnnx(
   })
   return writeModel(model)
 }
+
+/** Files hold the step of a loop once. */
+const repeating: ReadonlyMap<string, Composition> = new Map([
+  ["loop", kept((inputs, outputs) => simplify({ inputs, outputs, assigned: new Map() }, repeating).outputs)],
+])
+
+/** To see what depends on the batch size, one step of a loop is enough. */
+const glanced: ReadonlyMap<string, Composition> = new Map([["loop", once]])
 
 /** What the file says of variables that are not trained, so that reading it does not make parameters of them. */
 function buffersEntry(used: readonly Variable[], names: readonly string[]): [string, string][] {

@@ -71,6 +71,8 @@ export interface Emitter {
   reshape(input: string, shape: readonly number[]): string
   /** Name of a scalar constant of the given dtype. */
   scalar(dtype: Dtype, value: number): string
+  /** A graph as an attribute: of inputs of its own, and of values outside it, which have names already. */
+  graph(inputs: readonly Value[], outside: ReadonlyMap<Value, string>, outputs: readonly Value[]): AttributeValue
 }
 
 /** A node being read from an ONNX file. */
@@ -94,7 +96,7 @@ export interface ImportSite {
 }
 
 /** Operator sets that can be read: in all of them an operator's attributes and inputs mean what its importer says. */
-export const opsets: readonly [number, number] = [7, 26]
+export const opsets: readonly [number, number] = [7, 28]
 
 /** Reads one ONNX operator as tensors of ours: the inverse of lowering. Attributes it does not ask for are refused. */
 export interface Importer {

@@ -177,12 +177,12 @@ describe("a file is refused, by node, operator and operator set,", () => {
     [
       "whose operator set is too old",
       file({ nodes: [node("Relu", ["x"], ["y"])], inputs: [x], outputs: [y] }, 6),
-      'node "the Relu" (Relu, operator set 6): the operator is known in operator sets 7 to 26',
+      'node "the Relu" (Relu, operator set 6): the operator is known in operator sets 7 to 28',
     ],
     [
       "whose operator came later",
       file({ nodes: [node("LayerNormalization", ["x", "x"], ["y"])], inputs: [x], outputs: [y] }, 16),
-      "(LayerNormalization, operator set 16): the operator is known in operator sets 17 to 26",
+      "(LayerNormalization, operator set 16): the operator is known in operator sets 17 to 28",
     ],
     [
       "whose nodes are out of order",
@@ -228,8 +228,15 @@ describe("a file is refused, by node, operator and operator set,", () => {
     ],
     [
       "whose output is not supported",
-      node("Dropout", ["x"], ["y", "mask"]),
-      'node "the Dropout" (Dropout, operator set 10): output 1 ("mask") is not supported',
+      node("Softplus", ["x"], ["y", "more"]),
+      'node "the Softplus" (Softplus, operator set 10): output 1 ("more") is not supported',
+    ],
+    [
+      "whose corners meet at no whole size",
+      node("Resize", ["x", "scales"], ["y"], {
+        attributes: { mode: { string: "linear" }, coordinate_transformation_mode: { string: "align_corners" } },
+      }),
+      'node "the Resize" (Resize, operator set 10): coordinate_transformation_mode is "align_corners" and the scale 1.25',
     ],
     [
       "whose axes are computed from data",
@@ -243,7 +250,10 @@ describe("a file is refused, by node, operator and operator set,", () => {
     ],
   ]
   test.each(called)("%s", (_, step, message) => {
-    const initializers = new Map([["shape", fromNumbers("int64", [2], [3, -1])]])
+    const initializers = new Map<string, NdArray>([
+      ["shape", fromNumbers("int64", [2], [3, -1])],
+      ["scales", fromNumbers("float32", [2], [1.25, 1])],
+    ])
     const { call } = importOnnx(file({ nodes: [step], inputs: [x], outputs: [y], initializers }, 10))
     const stand = { x: placeholder("x", { dtype: "float32", shape: [2, 4] }) }
     expect(() => call(stand)).toThrow(message)

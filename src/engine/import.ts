@@ -5,6 +5,7 @@ import { floats, type Importer, opsets, type Spec } from "./graph.ts"
 import { activationImporters } from "./import/activation.ts"
 import { arithmeticImporters } from "./import/arithmetic.ts"
 import { convImporters } from "./import/conv.ts"
+import { einsumImporters } from "./import/einsum.ts"
 import { indexingImporters } from "./import/indexing.ts"
 import { layoutImporters } from "./import/layout.ts"
 import { normalizeImporters } from "./import/normalize.ts"
@@ -30,6 +31,13 @@ import { constant, type Tensor, Variable } from "./tensor.ts"
 export interface ImportOptions {
   /** Sizes by the names the file has for them, where it leaves others than the batch open (`{ height: 32 }`). */
   readonly sizes?: Readonly<Record<string, number>>
+  /**
+   * Names of values within the file that are wanted instead of its outputs: the network cut there. What only the rest
+   * needs, inputs and variables among it, is left out.
+   */
+  readonly outputs?: readonly string[]
+  /** Whether the first axis of every input is the batch also where the file fixes its size. */
+  readonly openBatch?: boolean
 }
 
 /** An ONNX file read as a program. */
@@ -37,8 +45,12 @@ export interface ImportedProgram {
   /** Dtype and shape of each input; an open first axis is the symbolic {@link batchSize}. */
   readonly inputs: Readonly<Record<string, Spec>>
   readonly outputs: readonly string[]
+  /** The nodes that are read, in order: where a network can be cut. */
+  readonly nodes: readonly OnnxNode[]
   /** The file's float initializers by name, with their values: parameters, which are trainable, and buffers. */
   readonly variables: ReadonlyMap<string, Variable>
+  /** A program is a module of `tweedie/nn`: its parameters are listed, frozen, saved and loaded by the file's names. */
+  readonly children: () => Iterable<readonly [string, Variable]>
   /** What the file says about itself. */
   readonly metadata: ReadonlyMap<string, string>
   /**
@@ -63,6 +75,7 @@ for (const importer of [
   ...activationImporters,
   ...arithmeticImporters,
   ...convImporters,
+  ...einsumImporters,
   ...indexingImporters,
   ...layoutImporters,
   ...normalizeImporters,
@@ -77,7 +90,7 @@ for (const importer of [
 export const readableOperators: readonly string[] = [...importers.keys()].sort()
 
 /**
- * Reads an ONNX file (operator sets 7 to 26) as a program. What it computes is made of the library's own ops, so it can
+ * Reads an ONNX file (operator sets 7 to 28) as a program. What it computes is made of the library's own ops, so it can
  * be compiled, differentiated, trained and exported again. Dropout and batch normalisation are read as in inference.
  *
  * Float initializers become variables, but for settings of operators (bounds, scales) and, in files of other tools,
@@ -92,21 +105,27 @@ export const readableOperators: readonly string[] = [...importers.keys()].sort()
  * other than the batch; and for graphs whose nodes do not follow from one another.
  * @throws RangeError for bytes that are no ONNX file.
  */
-export function importOnnx(bytes: Uint8Array, { sizes = {} }: ImportOptions = {}): ImportedProgram {
+export function importOnnx(
+  bytes: Uint8Array,
+  { sizes = {}, outputs: wanted, openBatch = false }: ImportOptions = {},
+): ImportedProgram {
   const model = readModel(bytes)
   const { graph } = model
-  const given = graph.inputs.filter((v) => !graph.initializers.has(v.name))
-  const steps = neededSteps(model, given)
-  const { variables, constants } = leavesOf(model, steps)
-  const inputs = specsOf(given, sizes)
-  const outputs = graph.outputs.map((v) => v.name)
+  const outputs = wanted ?? graph.outputs.map((v) => v.name)
+  const all = graph.inputs.filter((v) => !graph.initializers.has(v.name))
+  const steps = neededSteps(model, all, outputs)
+  const used = new Set([...steps.flatMap((s) => s.node.inputs), ...outputs])
+  const given = wanted === undefined ? all : all.filter((v) => used.has(v.name))
+  const { variables, constants } = leavesOf(model, steps, used)
+  const inputs = specsOf(given, sizes, openBatch)
   const call: ImportedProgram["call"] = (feeds) => {
     const values = new Map<string, Tensor>([...constants, ...variables])
     for (const [name, tensor] of accepted(given, inputs, feeds)) values.set(name, tensor)
     for (const step of steps) run(step, values)
     return Object.fromEntries(outputs.map((name) => [name, values.get(name)!]))
   }
-  return { inputs, outputs, variables, metadata: model.metadata, call }
+  const nodes = steps.map((s) => s.node)
+  return { inputs, outputs, nodes, variables, children: () => variables, metadata: model.metadata, call }
 }
 
 /** A node with the importer that reads it. */
@@ -117,7 +136,11 @@ interface Step {
 }
 
 /** The nodes that the outputs need, in the file's order, which must be one in which they can run. */
-function neededSteps({ graph, opsets: sets }: OnnxModel, given: readonly OnnxValue[]): Step[] {
+function neededSteps(
+  { graph, opsets: sets }: OnnxModel,
+  given: readonly OnnxValue[],
+  outputs: readonly string[],
+): Step[] {
   const known = new Set([...given.map((v) => v.name), ...graph.initializers.keys()])
   for (const node of graph.nodes) {
     const opset = sets.get(node.domain)
@@ -133,7 +156,7 @@ function neededSteps({ graph, opsets: sets }: OnnxModel, given: readonly OnnxVal
       known.add(name)
     }
   }
-  const wanted = new Set(graph.outputs.map((v) => v.name))
+  const wanted = new Set(outputs)
   for (const name of wanted) {
     if (!known.has(name)) throw new UsageError(`importOnnx: output ${JSON.stringify(name)} is not made by any node`)
   }
@@ -166,6 +189,7 @@ function stepOf(node: OnnxNode, opset: number | undefined): Step {
 function leavesOf(
   { graph, producer, metadata }: OnnxModel,
   steps: readonly Step[],
+  used: ReadonlySet<string>,
 ): { readonly variables: Map<string, Variable>; readonly constants: Map<string, Tensor> } {
   const settings = new Set<string>()
   const buffers = new Set(buffersOf(metadata))
@@ -175,7 +199,6 @@ function leavesOf(
   }
   // In our own files constants are nodes.
   const isOurs = producer === "tweedie"
-  const used = new Set([...steps.flatMap((s) => s.node.inputs), ...graph.outputs.map((v) => v.name)])
   const variables = new Map<string, Variable>()
   const constants = new Map<string, Tensor>()
   for (const [name, value] of graph.initializers) {
@@ -197,7 +220,11 @@ function buffersOf(metadata: ReadonlyMap<string, string>): string[] {
 }
 
 /** Specs of the inputs. Open first axes are the batch; `2*batch` is a multiple of it. */
-function specsOf(given: readonly OnnxValue[], sizes: Readonly<Record<string, number>>): Record<string, Spec> {
+function specsOf(
+  given: readonly OnnxValue[],
+  sizes: Readonly<Record<string, number>>,
+  openBatch: boolean,
+): Record<string, Spec> {
   const isOpen = (size: number | string): size is string => typeof size === "string" && !Object.hasOwn(sizes, size)
   const batches = new Set(given.flatMap((v) => (v.shape ?? []).slice(0, 1).filter(isOpen)))
   const sizeFor = (size: number | string, input: string): number => {
@@ -217,7 +244,9 @@ function specsOf(given: readonly OnnxValue[], sizes: Readonly<Record<string, num
       if (shape === undefined) {
         throw new UsageError(`importOnnx: input ${JSON.stringify(name)} has no shape in the file, not even a rank`)
       }
-      return [name, { dtype, shape: shape.map((size) => sizeFor(size, name)) }]
+      const read = (size: number | string, axis: number): number =>
+        openBatch && axis === 0 ? batchSize : sizeFor(size, name)
+      return [name, { dtype, shape: shape.map(read) }]
     }),
   )
 }

@@ -2,7 +2,8 @@
 import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
 import type { Attribute, Emitter, Node, Spec, Value } from "./graph.ts"
 import { topological } from "./graph.ts"
-import type { AttributeValue, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
+import { neededFor, renamedNode, settled } from "./onnx/arrange.ts"
+import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { batchSize, formatSize, isSymbolic, isTracked, UsageError } from "./shape.ts"
 import type { Variable } from "./tensor.ts"
 import { type Graph, roots } from "./trace.ts"
@@ -93,18 +94,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
       randoms.set(node.outputs[0], name)
     } else if (node.op.leaf === "variable") {
       names.set(node.outputs[0], readVariable((node.attrs as { variable: Variable }).variable))
-    } else {
-      writer.scope = node.op.name
-      const outs = node.op.onnx(
-        writer,
-        node.inputs.map((v) => names.get(v)!),
-        node as Node<never>,
-      )
-      for (const [i, v] of node.outputs.entries()) {
-        names.set(v, outs[i])
-        writer.describe(outs[i], v.spec)
-      }
-    }
+    } else writer.write(node, names)
   }
 
   const outputs = graph.outputs.map((v, i) => writer.output(names.get(v)!, v.spec, options.outputNames?.[i]))
@@ -145,33 +135,32 @@ interface Piece {
   readonly end: number
 }
 
-/** The nodes that outputs need, of nodes in an order in which they can run, and the names of all values they need. */
-function neededFor(
-  nodes: readonly OnnxNode[],
-  outputs: readonly string[],
-): { readonly used: readonly OnnxNode[]; readonly needed: ReadonlySet<string> } {
-  const needed = new Set(outputs)
-  const used = nodes.toReversed().filter((node) => {
-    const isUsed = node.outputs.some((name) => needed.has(name))
-    if (isUsed) for (const name of node.inputs) needed.add(name)
-    return isUsed
-  })
-  return { used: used.reverse(), needed }
+/** What has been written of one graph. What was written of the graph around it is known in it, and not the other way. */
+class Page {
+  readonly nodes: OnnxNode[] = []
+  readonly inputs: OnnxValue[] = []
+  readonly outputs: OnnxValue[] = []
+  readonly values = new Map<string, OnnxValue>()
+  readonly computed = new Set<string>()
+  /** Outputs of nodes and names of constants, by all that they say. */
+  readonly written: Map<string, string[]>
+  readonly constants: Map<string, string>
+  readonly around: Page | undefined
+
+  constructor(around?: Page) {
+    this.around = around
+    this.written = new Map(around?.written)
+    this.constants = new Map(around?.constants)
+  }
 }
 
 /** Collects nodes and constants; equal ones are written once. */
 class Writer implements Emitter {
   /** Name of the op being written: it becomes part of node names, so timings can be told apart. */
   scope = ""
-  readonly #nodes: OnnxNode[] = []
+  #page = new Page()
   readonly #initializers = new Map<string, NdArray>()
-  readonly #inputs: OnnxValue[] = []
-  readonly #outputs: OnnxValue[] = []
-  readonly #values = new Map<string, OnnxValue>()
-  readonly #written = new Map<string, string[]>()
-  readonly #constants = new Map<string, string>()
   readonly #domains = new Set<string>()
-  readonly #computed = new Set<string>()
   /** Constant vectors by name, and the vectors whose size is known. */
   readonly #vectors = new Map<string, readonly number[]>()
   readonly #sizes = new Map<string, number>()
@@ -215,8 +204,10 @@ class Writer implements Emitter {
       if (fewer.length === 1) return fewer
       if (fewer.length < inputs.length) return this.nodes(count, type, fewer, attributes)
     }
-    const key = `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}`
-    const before = this.#written.get(key)
+    // Graphs are not compared.
+    const isPlain = Object.values(attributes).every((a) => typeof a !== "object" || !("graph" in a))
+    const key = isPlain ? `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}` : undefined
+    const before = key === undefined ? undefined : this.#page.written.get(key)
     if (before !== undefined) return before
     const written = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, attribute(v)]))
     for (const value of Object.values(written)) {
@@ -226,9 +217,9 @@ class Writer implements Emitter {
     }
     const id = this.#count
     const outputs = Array.from({ length: count }, () => this.#name("v"))
-    for (const name of outputs) this.#computed.add(name)
+    for (const name of outputs) this.#page.computed.add(name)
     this.#domains.add(domain)
-    this.#nodes.push({
+    this.#page.nodes.push({
       name: `${this.scope}/${type}.${id}`,
       type,
       domain,
@@ -236,9 +227,33 @@ class Writer implements Emitter {
       outputs,
       attributes: written,
     })
-    this.#written.set(key, outputs)
+    if (key !== undefined) this.#page.written.set(key, outputs)
     if (domain === "") this.#trace(type, inputs, outputs[0])
     return outputs
+  }
+
+  /** Writes a node that is computed; `names` are those of its inputs, and then of its outputs too. */
+  write(node: Node, names: Map<Value, string>): void {
+    this.scope = node.op.name
+    const inputs = node.inputs.map((v) => names.get(v)!)
+    const outputs = node.op.onnx(this, inputs, node as Node<never>)
+    for (const [i, v] of node.outputs.entries()) {
+      names.set(v, outputs[i])
+      this.describe(outputs[i], v.spec)
+    }
+  }
+
+  graph(inputs: readonly Value[], outside: ReadonlyMap<Value, string>, outputs: readonly Value[]): AttributeValue {
+    const names = new Map(outside)
+    const { scope } = this
+    this.#page = new Page(this.#page)
+    for (const v of inputs) names.set(v, this.input(this.#name("s"), v.spec))
+    for (const node of topological(outputs)) if (!names.has(node.outputs[0])) this.write(node, names)
+    for (const v of outputs) this.output(names.get(v)!, v.spec)
+    const graph = this.#finished(this.#page.nodes)
+    this.#page = this.#page.around!
+    this.scope = scope
+    return { graph }
   }
 
   /** Notes which part of a longer vector a new value is. */
@@ -287,12 +302,12 @@ class Writer implements Emitter {
 
   constant(value: NdArray): string {
     const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]${value.data.join(",")}` : undefined
-    const before = key === undefined ? undefined : this.#constants.get(key)
+    const before = key === undefined ? undefined : this.#page.constants.get(key)
     if (before !== undefined) return before
     const name = this.#name("c")
     if (this.#constantNodes) {
       const attributes = { value: { tensor: value } }
-      this.#nodes.push({
+      this.#page.nodes.push({
         name: `constant/${name}`,
         type: "Constant",
         domain: "",
@@ -301,7 +316,7 @@ class Writer implements Emitter {
         attributes,
       })
     } else this.#initializers.set(name, value)
-    if (key !== undefined) this.#constants.set(key, name)
+    if (key !== undefined) this.#page.constants.set(key, name)
     return name
   }
 
@@ -317,7 +332,9 @@ class Writer implements Emitter {
 
   /** A vector with multiples of the batch in it, computed from the shape of an input. */
   #atRun(values: readonly number[]): string {
-    const source = this.#inputs.find((i) => i.shape?.includes(batchName))
+    let source: OnnxValue | undefined
+    for (let page: Page | undefined = this.#page; page !== undefined && source === undefined; page = page.around)
+      source = page.inputs.find((i) => i.shape?.includes(batchName))
     if (source === undefined) {
       throw new UsageError(
         `${this.scope}: a symbolic batch size is used, but no input has an axis of it; use batchSize in the spec of one`,
@@ -345,11 +362,13 @@ class Writer implements Emitter {
   reshape(input: string, shape: readonly number[]): string {
     // -1 asks the runtime for what is left, so one unknown size needs no computation.
     const single = shape.filter(isSymbolic).length === 1
+    // A size of 0 would mean that of the input, unless it is said that it does not.
+    if (shape.includes(0)) return this.node("Reshape", [input, this.ints(shape)], { allowzero: 1 })
     return this.node("Reshape", [input, this.ints(single ? shape.map((n) => (isSymbolic(n) ? -1 : n)) : shape)])
   }
 
   input(name: string, { dtype, shape }: Spec): string {
-    this.#inputs.push({ name, dtype, shape: dims(shape) })
+    this.#page.inputs.push({ name, dtype, shape: dims(shape) })
     this.#measure(name, shape)
     return name
   }
@@ -366,19 +385,19 @@ class Writer implements Emitter {
   /** Says what is known of a value, for people who read the file and for shape inference. */
   describe(name: string, { dtype, shape }: Spec): void {
     for (const n of shape) if (!isTracked(n)) this.#refuse(n, "the result")
-    if (!this.#computed.has(name)) return
-    this.#values.set(name, { name, dtype, shape: dims(shape) })
+    if (!this.#page.computed.has(name)) return
+    this.#page.values.set(name, { name, dtype, shape: dims(shape) })
     this.#measure(name, shape)
   }
 
   /** Makes a value an output. One that is an input, a constant or an output already gets a node of its own. */
   output(name: string, { dtype, shape }: Spec, as?: string): string {
     let at = as ?? name
-    if (this.#computed.has(name) && !this.#renamed.has(name) && !this.#outputs.some((o) => o.name === name)) {
+    if (this.#page.computed.has(name) && !this.#renamed.has(name) && !this.#page.outputs.some((o) => o.name === name)) {
       if (as !== undefined) this.#renamed.set(name, as)
     } else {
       at = as ?? this.#name("y")
-      this.#nodes.push({
+      this.#page.nodes.push({
         name: `output/${at}`,
         type: "Identity",
         domain: "",
@@ -387,28 +406,38 @@ class Writer implements Emitter {
         attributes: {},
       })
     }
-    this.#values.delete(name)
-    this.#outputs.push({ name: at, dtype, shape: dims(shape) })
+    this.#page.values.delete(name)
+    this.#page.outputs.push({ name: at, dtype, shape: dims(shape) })
     return at
+  }
+
+  /** The page as a graph of the nodes that its outputs need. */
+  #finished(nodes: readonly OnnxNode[], initializers: ReadonlyMap<string, NdArray> = new Map()): OnnxGraph {
+    const { inputs, outputs, values } = this.#page
+    const { used, needed } = neededFor(
+      nodes,
+      outputs.map((o) => o.name),
+    )
+    return {
+      name: "tweedie",
+      nodes: used,
+      initializers: new Map([...initializers].filter(([name]) => needed.has(name))),
+      inputs,
+      outputs,
+      values: [...values.values()].filter((v) => needed.has(v.name)),
+    }
   }
 
   model(metadata: ReadonlyMap<string, string> = new Map()): OnnxModel {
     const extra = [...this.#domains].filter((d) => d !== "").map((d) => [d, 1] as const)
-    const renamed = (names: readonly string[]): string[] => names.map((n) => this.#renamed.get(n) ?? n)
-    const nodes = this.#nodes.map((n) => ({ ...n, inputs: renamed(n.inputs), outputs: renamed(n.outputs) }))
-    const { used, needed } = neededFor(
-      nodes,
-      this.#outputs.map((o) => o.name),
-    )
+    const rename = (name: string): string => this.#renamed.get(name) ?? name
     return {
-      graph: {
-        name: "tweedie",
-        nodes: used,
-        initializers: new Map([...this.#initializers].filter(([name]) => needed.has(name))),
-        inputs: this.#inputs,
-        outputs: this.#outputs,
-        values: [...this.#values.values()].filter((v) => needed.has(v.name)),
-      },
+      graph: settled(
+        this.#finished(
+          this.#page.nodes.map((node) => renamedNode(node, rename)),
+          this.#initializers,
+        ),
+      ),
       opsets: new Map([["", opset], ...extra]),
       irVersion: 8,
       producer: "tweedie",

@@ -28,3 +28,4 @@ export {
   variables,
 } from "./module.ts"
 export { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts"
+export { ImportedClassifier, type TransferOptions } from "./transfer.ts"

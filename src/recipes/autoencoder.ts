@@ -183,7 +183,7 @@ export const autoencoder: Recipe = {
     const network = seeded(o.seed, () => autoencoderOf("autoencoder", o, { batch: o.batch }))
     const { augmented } = sourceOf(o)
     const refuse = (what: string) => (): never => {
-      throw new RangeError(`${what}: an autoencoder is judged by the error of its images (--metric error)`)
+      throw new RangeError(`${what}: an autoencoder only makes images of images, and is judged by their error`)
     }
     const parts = exportedCoder(network, shape, "autoencoder")
     return {
@@ -209,6 +209,7 @@ export const autoencoder: Recipe = {
         return { inputs, output: "y", call: (x: Tensor) => network.forward(x), metadata }
       },
       parts,
+      exportedSampler: refuse("sampler"),
     }
   },
 }

@@ -8,7 +8,7 @@ import { seeded } from "../nn/init.ts"
 import { built, judged } from "./model.ts"
 import { diffusionOptions, expectFits, grouped, objectiveOptions, trainingOptions } from "./options.ts"
 import type { Recipe } from "./recipe.ts"
-import { defaultSteps, exportedDenoiser, sampled } from "./sampling.ts"
+import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
 import { trained } from "./training.ts"
 
 const sets = { moons, swissRoll, eightGaussians, checkerboard, pinwheel }
@@ -58,6 +58,7 @@ export const points: Recipe = {
       get exported() {
         return exportedDenoiser(model, "points")
       },
+      exportedSampler: (request) => exportedSampler(model, request, "points"),
     }
   },
 }

@@ -52,6 +52,11 @@ export interface SampleRequest extends AnyOptions, Guided {
   readonly seed: number
 }
 
+/** Which sampler is written as a file, with options of its own, and how strongly labels are followed if that is fixed. */
+export interface WholeRequest extends AnyOptions, Pick<Guided, "guidance" | "rescale" | "interval"> {
+  readonly sampler: SamplerName
+}
+
 /** A model as a function of named inputs, to be written as a file. */
 export interface Exported {
   readonly inputs: readonly {
@@ -115,6 +120,12 @@ export interface Experiment {
   readonly exported: Exported
   /** Other parts of the model to be written as files, by their names. */
   readonly parts?: Readonly<Record<string, Exported>>
+  /**
+   * A whole sampler: noise in, samples out.
+   *
+   * @throws RangeError when the sampler cannot be written, or options do not go together.
+   */
+  exportedSampler(request: WholeRequest): Exported
 }
 
 /** One dataset and one model, ready to train. */

@@ -6,12 +6,14 @@ import { inpainted } from "../diffusion/inpainting.ts"
 import { arcs, partway } from "../diffusion/interpolation.ts"
 import { type AnyOptions, plans, type Sampler, type SamplerName, samplers } from "../diffusion/samplers/all.ts"
 import { algorithms } from "../diffusion/samplers/plan/exponential.ts"
-import { stepsOf } from "../diffusion/samplers/plan/plan.ts"
+import { type Plan, stepsOf } from "../diffusion/samplers/plan/plan.ts"
 import { spacings } from "../diffusion/samplers/plan/spacing.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
+import { drawsOf, wholeSampler } from "../diffusion/samplers/whole.ts"
+import { maximum, minimum } from "../engine/ops/elementwise.ts"
 import { batchSize } from "../engine/shape.ts"
 import type { Tensor } from "../engine/tensor.ts"
-import type { Exported, SampleRequest } from "./recipe.ts"
+import type { Exported, SampleRequest, WholeRequest } from "./recipe.ts"
 
 const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 const names = Object.keys(samplers) as [SamplerName, ...SamplerName[]]
@@ -243,6 +245,91 @@ export function exportedDenoiser(
       ...(classes > 0 && { "tweedie.classes": `${classes}; label ${classes} is none` }),
       "tweedie.time": "t counts from 0 to steps - 1; alpha_bar[t] is that of time t",
       "tweedie.alpha_bar": JSON.stringify([...alphaBar.slice(1)].map((a) => Number(a.toPrecision(12)))),
+    },
+  }
+}
+
+/** What a whole sampler is made of beside its denoiser. */
+export interface WholeParts {
+  readonly classes?: number
+  /** Shape of what each sample is made of. */
+  readonly given?: readonly number[]
+  /** What makes images of samples. */
+  readonly decode?: (x: Tensor) => Tensor
+}
+
+/**
+ * A whole sampler as a function of `noise`, and of `labels` where the model is told classes; of `guidance` too where no
+ * scale is asked for, which then is an input, one a sample. Images are in [0, 1].
+ *
+ * @throws RangeError when the sampler cannot be written, or guidance is asked of a model that is told no labels.
+ */
+export function exportedSampler(
+  own: Denoiser,
+  { sampler, guidance, rescale, interval, ...options }: WholeRequest,
+  recipe: string,
+  { classes = 0, given, decode }: WholeParts = {},
+): Exported {
+  if (sampler === "probabilityFlow")
+    throw new RangeError(
+      "sampler: probabilityFlow chooses its steps while it runs, so it cannot be written as one file (heun follows the same flow in steps that are known)",
+    )
+  if (classes === 0 && (guidance ?? rescale ?? interval) !== undefined)
+    throw new RangeError("guidance: the model was not trained with labels (train it with --labels)")
+  const plan = (plans[sampler] as (model: Denoiser, options: AnyOptions) => Plan)(own, options)
+  const draws = drawsOf(plan).length
+  const isImages = own.shape.length === 3
+  const isAsked = classes > 0 && guidance === undefined
+  const guide = (scale: number | Tensor): Denoiser =>
+    guided(own, {
+      none: classes,
+      scale,
+      ...(rescale !== undefined && { rescale }),
+      ...(interval !== undefined && { interval }),
+    })
+  const { clip, threshold } = options
+  const limit = { ...(clip !== undefined && { clip }), ...(threshold !== undefined && { threshold }) }
+  return {
+    inputs: [
+      { name: "noise", dtype: "float32", shape: [draws, batchSize, ...own.shape] },
+      ...(classes > 0 ? [{ name: "labels", dtype: "int32" as const, shape: [batchSize] }] : []),
+      ...(isAsked ? [{ name: "guidance", dtype: "float32" as const, shape: [batchSize] }] : []),
+      ...(given ? [{ name: "given", dtype: "float32" as const, shape: [batchSize, ...given] }] : []),
+    ],
+    output: isImages ? "images" : "samples",
+    call: (noise: Tensor, ...rest: Tensor[]) => {
+      const labels = classes > 0 ? rest[0] : undefined
+      const model = labels === undefined ? own : guide(isAsked ? rest[1] : (guidance ?? 1))
+      const seen = given === undefined ? undefined : rest.at(-1)
+      const drawn = wholeSampler(model, plan, noise, {
+        ...limit,
+        ...(labels !== undefined && { labels }),
+        ...(seen !== undefined && { given: seen }),
+      })
+      const x = decode?.(drawn) ?? drawn
+      return isImages ? minimum(maximum(x.mul(0.5).add(0.5), 0), 1) : x
+    },
+    metadata: {
+      "tweedie.recipe": recipe,
+      "tweedie.sampler": sampler,
+      "tweedie.options": JSON.stringify({
+        ...options,
+        ...(rescale !== undefined && { rescale }),
+        ...(interval && { interval }),
+      }),
+      "tweedie.steps": String(stepsOf(plan)),
+      "tweedie.evaluations": String(plan.asks.length),
+      "tweedie.noise":
+        draws === 1
+          ? "standard normal: the samples begin with it, and no more is added"
+          : "standard normal: the samples begin with row 0, and the other rows are added on the way, one after another",
+      ...(isImages && { "tweedie.images": "float32 in [0, 1]" }),
+      ...(classes > 0 && {
+        "tweedie.classes": `${classes}; label ${classes} is none`,
+        "tweedie.guidance": isAsked
+          ? "how strongly each sample follows its label: 0 not at all, 1 as the data do, more for surer ones"
+          : String(guidance),
+      }),
     },
   }
 }

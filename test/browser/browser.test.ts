@@ -1,4 +1,4 @@
-/** The built package in a browser: the same training step and the same exported file give the numbers Node gives. */
+/** The built package in a browser: the same training step and the same exported files give the numbers Node gives. */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -20,6 +20,8 @@ interface Figures {
   readonly parameters: Readonly<Record<string, readonly number[]>>
   readonly one: Output
   readonly seven: Output
+  /** Of a whole sampler in one file. */
+  readonly sampled: Output
   readonly numThreads: number
   /** What `tweedie/data` and `tweedie/io` export: they hold code for Node, which no browser may stumble over. */
   readonly exported: readonly string[]
@@ -31,6 +33,7 @@ const browser = findChromium()
 const isBuilt = existsSync(join(root, "dist/index.js"))
 const work = realpathSync(mkdtempSync(join(tmpdir(), "tweedie-browser-")))
 const model = join(work, "model.onnx")
+const sampler = join(work, "sampler.onnx")
 let expected: Figures
 
 if (browser === undefined) console.warn("skipped: no Chromium on the path (or in CHROMIUM)")
@@ -59,11 +62,15 @@ function expectSame(found: Figures): void {
     expect(found[key].shape).toEqual([batch, 1, 8, 8])
     expectClose(found[key].data, expected[key].data, `the file at batch ${batch}`)
   }
+  expect(found.sampled.shape).toEqual([3, 1, 8, 8])
+  expectClose(found.sampled.data, expected.sampled.data, "the whole sampler")
 }
 
 describe.skipIf(browser === undefined || !isBuilt)("a page", () => {
   beforeAll(async () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(here, "node.js"), model], { encoding: "utf8" })
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(here, "node.js"), model, sampler], {
+      encoding: "utf8",
+    })
     if (status !== 0) throw new Error(stderr)
     expected = JSON.parse(stdout) as Figures
     await build({
@@ -78,11 +85,11 @@ describe.skipIf(browser === undefined || !isBuilt)("a page", () => {
   const site = (path: string): string =>
     path.startsWith("/ort/")
       ? join(root, "node_modules/onnxruntime-web/dist", normalize(path).slice(5))
-      : path === "/model.onnx"
-        ? model
+      : path === "/model.onnx" || path === "/sampler.onnx"
+        ? join(work, path)
         : join(work, "site", normalize(path === "/" ? "/index.html" : path))
 
-  test("bundled by Vite without settings, trains a step and runs an exported file as Node does", async () => {
+  test("bundled by Vite without settings, trains a step and runs exported files, a whole sampler too, as Node does", async () => {
     const found = (await visit({ browser: browser!, file: site })) as Figures
     expectSame(found)
     expect(found.numThreads).toBe(1)

@@ -3,6 +3,7 @@ import { array, fromNumbers, type NdArray, sizeOf } from "../../src/engine/array
 import { lowerTriangle, oneHot } from "../../src/engine/create.ts"
 import * as activation from "../../src/engine/fused/activation.ts"
 import { attention, linear } from "../../src/engine/fused/attention.ts"
+import { loop } from "../../src/engine/fused/loop.ts"
 import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normalize.ts"
 import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/pool.ts"
 import * as c from "../../src/engine/ops/compare.ts"
@@ -166,6 +167,12 @@ for (const name of ["sum", "mean", "max", "min", "prod"] as const) {
   row(`${name}, axes`, [positive([2, 3, 4])], (x) => r[name](x, { axes: [0, 2] }))
   row(`${name}, kept`, [positive([2, 3])], (x) => r[name](x, { axes: -1, keepDims: true }).mul(x))
 }
+const zeros = fromNumbers("float32", [4, 3], [1.5, 0, -2, 0, 3, 0, 0.5, 2, 4, 0, 0, 0])
+row("prod, of zeros", [zeros], (x) => r.prod(x, { axes: 1 }))
+row("prod, of zeros in several axes", [[2, 3], fromNumbers("float32", [2, 3], [1, 0, 2, 3, -1, 2])], (x, y) =>
+  r.prod(m.stack([x, y]), { axes: [0, 2] }),
+)
+row("prod, of one", [[3, 1]], (x) => r.prod(x, { axes: 1 }))
 row("variance", [[3, 5]], (x) => r.variance(x, { axes: 1, ddof: 1 }))
 row("argMax", [[3, 5]], (x) => r.argMax(x, 1), false)
 row("argMin", [[3, 5]], (x) => r.argMin(x, 0), false)
@@ -372,5 +379,16 @@ row("groupNorm, twice by one weight", [[2, 4, 3], [4], [4]], (x, weight, bias) =
   return groupNorm(activation.silu(groupNorm(x, 2, affine)).add(x), 2, affine)
 })
 row("attention, keys from queries", [[3, 4]], (q) => attention(q, e.sin(q), q.mul(q)))
+row("loop, of two that are carried, by two tables", [[3], [3], [3], [2, 3], [2]], (x, v, w, forces, rates) => {
+  const [end, speed] = loop([x, v], [forces, rates], ([at, moving], [force, rate]) => {
+    const next = moving.add(e.sin(at).mul(w)).add(force.mul(at))
+    return [at.add(next.mul(rate)), next]
+  })
+  return end.mul(speed).add(w)
+})
+row("loop within a loop", [[2], [3, 2], [2]], (x, outer, inner) => {
+  const [y] = loop([x], [outer], ([a], [o]) => loop([a], [inner], ([b], [i]) => [e.tanh(b.mul(o).add(a).add(i))]))
+  return y
+})
 
 export const opCases: readonly Case[] = cases

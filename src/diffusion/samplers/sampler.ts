@@ -6,6 +6,7 @@ import type { Denoiser } from "../denoiser.ts"
 import { checkLimit, type Threshold } from "./plan/limit.ts"
 import { type Plan, stepsOf } from "./plan/plan.ts"
 import { type Condition, programOf } from "./plan/program.ts"
+import { isNoisy } from "./plan/step.ts"
 
 /** Options all samplers share. */
 export interface SamplerOptions {
@@ -118,11 +119,11 @@ async function* follow(
     let step = 0
     for (const [k, ask] of asks.entries()) {
       signal?.throwIfAborted()
-      const isNoisy = ask.input.isRandom || ask.next.some((form) => form.isRandom)
+      const isRandom = isNoisy(ask)
       for (const [b, start] of starts.entries()) {
         const used = Math.min(rows, count - start)
         const z = new Float32Array(rows * size)
-        if (isNoisy) for (let i = 0; i < used; i++) draw(z.subarray(i * size, (i + 1) * size), start + i, k + 1)
+        if (isRandom) for (let i = 0; i < used; i++) draw(z.subarray(i * size, (i + 1) * size), start + i, k + 1)
         const answered = await program.ask(ask, kept[b], z, rows, conditionOf({ labels, given }, start, rows))
         kept[b] = answered.kept
         x0.set(answered.x0.subarray(0, used * size), start * size)

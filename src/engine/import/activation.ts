@@ -2,7 +2,7 @@
 import { elu, gelu, leakyRelu, mish, silu } from "../fused/activation.ts"
 import type { Importer, ImportSite } from "../graph.ts"
 import { greater, less, where } from "../ops/compare.ts"
-import { abs, exp, maximum, minimum, relu, sigmoid } from "../ops/elementwise.ts"
+import { abs, atan, cos, exp, log, maximum, minimum, relu, sigmoid, sin, sqrt } from "../ops/elementwise.ts"
 import type { Tensor } from "../tensor.ts"
 
 /** Bounds: attributes before operator set 11, inputs since. */
@@ -20,6 +20,10 @@ function readClip(site: ImportSite): Tensor {
 
 function hardSigmoid(x: Tensor, alpha: number, beta: number): Tensor {
   return maximum(minimum(x.mul(alpha).add(beta), 1), 0)
+}
+
+function arcsine(x: Tensor): Tensor {
+  return atan(x.div(sqrt(x.square().neg().add(1))))
 }
 
 function readShrink(site: ImportSite): Tensor {
@@ -61,6 +65,22 @@ export const activationImporters: readonly Importer[] = [
     return alpha === 1 ? silu(x) : x.mul(sigmoid(x.mul(alpha)))
   }),
   { type: "Shrink", read: readShrink },
+  one("Tan", (x) => sin(x).div(cos(x))),
+  one("Asin", arcsine),
+  one("Acos", (x) =>
+    arcsine(x)
+      .neg()
+      .add(Math.PI / 2),
+  ),
+  one("Asinh", (x) => {
+    // By the size of x, since for large negative ones the sum would cancel.
+    const isBelow = less(x, 0)
+    const size = where(isBelow, x.neg(), x)
+    const y = log(size.add(sqrt(size.square().add(1))))
+    return where(isBelow, y.neg(), y)
+  }),
+  one("Acosh", (x) => log(x.add(sqrt(x.square().sub(1))))),
+  one("Atanh", (x) => log(x.add(1).div(x.neg().add(1))).mul(0.5)),
   one("Sinh", (x) => exp(x).sub(exp(x.neg())).mul(0.5)),
   one("Cosh", (x) => exp(x).add(exp(x.neg())).mul(0.5)),
 ]

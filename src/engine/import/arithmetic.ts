@@ -1,8 +1,10 @@
 /** ONNX arithmetic, logic and reductions that are compositions of our ops, and nodes that pass their input on. */
+import { filled } from "../create.ts"
 import type { Importer, ImportSite } from "../graph.ts"
 import { equal, logicalNot, logicalOr } from "../ops/compare.ts"
 import { abs, exp, log, sqrt, stopGradient } from "../ops/elementwise.ts"
 import { max, type ReduceOptions, readReduce, sum } from "../ops/reduce.ts"
+import { normalizeAxes } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { constantOf } from "./site.ts"
 
@@ -16,18 +18,24 @@ const reduced = (type: string, fn: (x: Tensor, options: ReduceOptions) => Tensor
 
 /** ln sum e^x, stable for large x. */
 function logSumExp(x: Tensor, options: ReduceOptions): Tensor {
+  const axes = normalizeAxes("reduceLogSumExp", options.axes, x.rank)
+  // The logarithm of an empty sum: there is no largest element.
+  if (axes.some((a) => x.shape[a] === 0)) return log(sum(x, options))
   const top = stopGradient(max(x, { ...options, keepDims: true }))
   const y = log(sum(exp(x.sub(top)), options))
   return y.add(top.reshape(y.shape))
 }
 
 /** Nothing is dropped: what is read is the network as it answers, not as it trains. */
-function readDropout(site: ImportSite): Tensor {
+function readDropout(site: ImportSite): Tensor[] {
   site.float("ratio", 0.5)
   site.int("seed", 0)
   const mode = site.inputs[2]
-  if (mode && !(constantOf(mode)?.data[0] === 0)) site.fail("is in training mode; export the network for inference")
-  return site.input(0)
+  if (mode && !(constantOf(mode)?.data[0] === 0) && site.constant(1)?.[0] !== 0) {
+    site.fail("is in training mode; export the network for inference")
+  }
+  const x = site.input(0)
+  return site.node.outputs.length > 1 ? [x, filled(x.shape, 1, "bool")] : [x]
 }
 
 function readInfinite(site: ImportSite): Tensor {

@@ -5,6 +5,7 @@ import type { Importer, ImportSite } from "../graph.ts"
 import { cast, equal, less, where } from "../ops/compare.ts"
 import { gather, scatterAdd, written } from "../ops/gather.ts"
 import { transpose } from "../ops/movement.ts"
+import { argMax } from "../ops/reduce.ts"
 import { slice } from "../ops/slice.ts"
 import { normalizeAxis } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
@@ -31,9 +32,26 @@ function leading(site: ImportSite, x: Tensor, places: Tensor): { readonly sizes:
 
 function readGather(site: ImportSite): Tensor {
   const [x, places] = [site.input(0), site.input(1)]
-  if (site.int("batch_dims", 0) !== 0) site.fail("batch_dims is not 0, which is not supported")
-  const { sizes, rest } = leading(site, x, places)
-  return gather(x.reshape([sizeOf(sizes), ...rest]), flatPlaces(places, sizes), 0)
+  const dims = site.int("batch_dims", 0)
+  if (dims < 0 || dims >= Math.min(x.rank, places.rank)) {
+    site.fail(`batch_dims is ${dims}, expected fewer than the axes of the input and of the indices`)
+  }
+  if (dims === 0) {
+    const { sizes, rest } = leading(site, x, places)
+    return gather(x.reshape([sizeOf(sizes), ...rest]), flatPlaces(places, sizes), 0)
+  }
+  const depth = places.shape[places.rank - 1]
+  if (!(depth >= 1 && dims + depth <= x.rank)) {
+    site.fail(`indices have ${depth} numbers a place, expected 1 to ${x.rank - dims}`)
+  }
+  // Each place is moved on to its own part of the batch.
+  const batch = x.shape.slice(0, dims)
+  const sizes = x.shape.slice(dims, dims + depth)
+  const flat = flatPlaces(places, sizes)
+  const wrapped = depth === 1 ? where(less(flat, 0), flat.add(sizes[0]), flat) : flat
+  const starts = arange(sizeOf(batch), places.dtype).mul(sizeOf(sizes))
+  const own = starts.reshape([...batch, ...flat.shape.slice(dims).map(() => 1)])
+  return gather(x.reshape([sizeOf([...batch, ...sizes]), ...x.shape.slice(dims + depth)]), wrapped.add(own), 0)
 }
 
 function readScatter(site: ImportSite): Tensor {
@@ -58,9 +76,21 @@ function readOneHot(site: ImportSite): Tensor {
   return transpose(where(hot, on, off), order)
 }
 
+/** 1 at the largest element along an axis, the first of equals; before operator set 13 of all axes from there on. */
+function readHardmax(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const isOld = site.opset < 13
+  const axis = normalizeAxis("hardmax", site.int("axis", isOld ? 1 : -1), x.rank)
+  const from = isOld ? x.flatten(axis) : x
+  const best = argMax(from, axis).reshape(from.shape.map((n, i) => (i === axis ? 1 : n)))
+  const places = arange(from.shape[axis]).reshape(from.shape.map((n, i) => (i === axis ? n : 1)))
+  return equal(best, places).cast(x.dtype).reshape(x.shape)
+}
+
 /** Indexing. */
 export const indexingImporters: readonly Importer[] = [
   { type: "GatherND", read: readGather },
   { type: "ScatterND", read: readScatter },
+  { type: "Hardmax", read: readHardmax },
   { type: "OneHot", settings: [2], read: readOneHot },
 ]

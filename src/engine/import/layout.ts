@@ -122,9 +122,12 @@ function readSpaceToDepth(site: ImportSite): Tensor {
   const x = site.input(0)
   const [batch, channels, height, width] = x.shape
   const block = site.int("blocksize", 0)
+  const mode = site.text("mode", "DCR")
   if (x.rank !== 4 || !(block >= 1)) site.fail("expected an input of four axes and a blocksize from 1")
+  if (mode !== "DCR" && mode !== "CRD") site.fail(`mode is ${JSON.stringify(mode)}, expected DCR or CRD`)
   const [rows, columns] = [height / block, width / block]
-  return transpose(x.reshape([batch, channels, rows, block, columns, block]), [0, 3, 5, 1, 2, 4]).reshape([
+  const order = mode === "DCR" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4]
+  return transpose(x.reshape([batch, channels, rows, block, columns, block]), order).reshape([
     batch,
     channels * block ** 2,
     rows,
@@ -154,5 +157,5 @@ export const layoutImporters: readonly Importer[] = [
   { type: "Pad", settings: [2], read: readPad },
   { type: "DepthToSpace", read: readDepthToSpace },
   { type: "SpaceToDepth", read: readSpaceToDepth },
-  { type: "Trilu", opsets: [14, 26], read: readTrilu },
+  { type: "Trilu", opsets: [14, 28], read: readTrilu },
 ]

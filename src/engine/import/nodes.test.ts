@@ -112,6 +112,25 @@ row("LogSoftmax, coerced", [float(2, 3, 4)], { axis: 1 }, 9)
 row("Dropout", [float(3, 4)], { ratio: number(0.3) }, 11)
 row("Dropout, inputs", [float(3, 4), fixed(of("float32", [0.3], [])), fixed(of("bool", [0], []))], { seed: 3 })
 
+for (const type of ["Asin", "Acos", "Atanh"]) row(type, [of("float32", [-0.9, -0.2, 0, 0.4, 0.8])])
+for (const type of ["Tan", "Asinh"]) row(type, [of("float32", [-40.2, -1.2, 0, 0.4, 1.3])])
+row("Acosh", [of("float32", [1.1, 2, 30])])
+row("LRN", [float(2, 5, 3, 2)], { size: 3, alpha: number(0.3), beta: number(0.6), bias: number(1.5) })
+row("LpNormalization", [float(3, 4)])
+row("LpNormalization, sums", [float(3, 4)], { axis: 0, p: 1 })
+row("MeanVarianceNormalization", [float(2, 3, 4, 2)])
+row("LpPool", [float(2, 3, 6, 5)], { kernel_shape: [3, 2], strides: [2, 1], pads: [1, 0, 1, 1] })
+row("LpPool, cubes", [float(2, 3, 6)], { kernel_shape: [2], p: 3 })
+row("GlobalLpPool", [float(2, 3, 4, 5)])
+row("GlobalLpPool, sums", [float(2, 3, 4)], { p: 1 })
+row("Hardmax", [float(3, 4)])
+row("Hardmax, coerced", [float(2, 3, 4)], { axis: 1 }, 11)
+row("Einsum", [float(2, 3, 4), float(2, 4, 5)], { equation: "bij,bjk->bik" })
+row("Einsum, three", [float(3, 4), float(4, 5), float(5)], { equation: "ij, jk, k" })
+row("Einsum, dots", [float(2, 5, 3, 4), float(2, 5, 4, 6)], { equation: "...ij,...jk->k...i" })
+row("Einsum, diagonal", [float(3, 4, 3)], { equation: "iji->ji" })
+row("Einsum, outer", [float(3), float(4)], { equation: "i,j->ji" })
+
 row("MatMul", [float(2, 3, 4), float(4, 5)])
 row("MatMul, vectors", [float(4), float(4)])
 row("Gemm", [float(3, 4), float(4, 5), float(5)])
@@ -282,7 +301,10 @@ for (const rule of ["asymmetric", "half_pixel", "align_corners", "pytorch_half_p
     resize("nearest", rule, "round_prefer_floor"),
   )
   row(`Resize, nearest, ${rule}, down`, [float(1, 2, 6, 5), null, scales(1, 1, 0.5, 0.7)], resize("nearest", rule))
-  row(`Resize, linear, ${rule}`, [float(1, 2, 4, 5), null, scales(1, 1, 2, 1.5)], resize("linear", rule))
+  // Aligned corners need whole sizes: of others, runtimes make different things.
+  const width = rule === "align_corners" ? 6 : 5
+  row(`Resize, linear, ${rule}`, [float(1, 2, 4, width), null, scales(1, 1, 2, 1.5)], resize("linear", rule))
+  row(`Resize, cubic, ${rule}`, [float(1, 2, 4, width), null, scales(1, 1, 2, 1.5)], resize("cubic", rule))
 }
 row("Resize, sizes", [float(1, 2, 4, 4), null, null, fixed(ints(1, 2, 12, 12))], resize("nearest", "asymmetric"))
 row("Resize, linear to sizes", [float(1, 2, 4, 4), null, null, fixed(ints(1, 2, 7, 3))], resize("linear", "half_pixel"))
@@ -298,7 +320,7 @@ test("every operator that can be read has a row, and a place in the list for use
   const tried = new Set(cases.map((c) => c.type))
   expect(readableOperators.filter((type) => !tried.has(type))).toEqual([])
   const page = readFileSync(new URL("../../../docs/onnx.md", import.meta.url), "utf8")
-  const list = /Operator sets 7 to 26 of:\s+([^#]*?)\s+## /.exec(page)?.[1].split(/,\s+/)
+  const list = /Operator sets 7 to 28 of:\s+([^#]*?)\s+## /.exec(page)?.[1].split(/,\s+/)
   expect(list).toEqual(readableOperators)
 })
 

@@ -1,9 +1,13 @@
 /** ONNX normalisations read as ours. */
 import { groupNorm, layerNorm } from "../fused/normalize.ts"
 import type { Importer, ImportSite } from "../graph.ts"
-import { mean } from "../ops/reduce.ts"
-import { normalizeAxis, sameShape } from "../shape.ts"
+import { equal, where } from "../ops/compare.ts"
+import { abs, reciprocal, sqrt } from "../ops/elementwise.ts"
+import { mean, sum } from "../ops/reduce.ts"
+import { pad, slice } from "../ops/slice.ts"
+import { normalizeAxes, normalizeAxis, sameShape } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
+import { expectSize } from "./site.ts"
 
 /** A vector [channels] as [1, channels, 1, ...]. */
 function perChannel(v: Tensor, rank: number): Tensor {
@@ -39,18 +43,21 @@ function readGroup(site: ImportSite): Tensor {
   return groupNorm(x, groups, { weight: spread(weight), bias: spread(bias) }, eps)
 }
 
-function readLayer(site: ImportSite): Tensor {
+function readLayer(site: ImportSite): Tensor[] {
   const [x, weight] = [site.input(0), site.input(1)]
   const bias = site.inputs[2]
   const first = normalizeAxis("layerNorm", site.int("axis", -1), x.rank)
   const eps = site.float("epsilon", 1e-5)
   site.int("stash_type", 1)
   const last = x.shape.slice(first)
-  if (bias && sameShape(weight.shape, last) && sameShape(bias.shape, last)) {
-    return layerNorm(x, last.length, { weight, bias }, eps)
-  }
-  const scaled = layerNorm(x, last.length, undefined, eps).mul(weight)
-  return bias ? scaled.add(bias) : scaled
+  const isPlain = bias && sameShape(weight.shape, last) && sameShape(bias.shape, last)
+  const normal = (): Tensor => layerNorm(x, last.length, undefined, eps).mul(weight)
+  const y = isPlain ? layerNorm(x, last.length, { weight, bias }, eps) : bias ? normal().add(bias) : normal()
+  if (site.node.outputs.length === 1) return [y]
+  const axes = x.shape.map((_, i) => i).slice(first)
+  const center = mean(x, { axes, keepDims: true })
+  const spread = mean(x.sub(center).square(), { axes, keepDims: true }).add(eps)
+  return [y, center, reciprocal(sqrt(spread))]
 }
 
 function readRms(site: ImportSite): Tensor {
@@ -60,6 +67,40 @@ function readRms(site: ImportSite): Tensor {
   site.int("stash_type", 1)
   const size = mean(x.square(), { axes, keepDims: true }).add(site.float("epsilon", 1e-5))
   return x.div(size.sqrt()).mul(site.input(1))
+}
+
+/** By the squares of neighbouring channels. Source: Krizhevsky et al. 2012, section 3.3. */
+function readLocal(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const size = site.int("size", 0)
+  if (x.rank < 2 || !(size >= 1)) site.fail("expected an input of two axes or more, and a size from 1")
+  expectSize(site, size, "the window", 1024)
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)]
+  const widths = x.shape.map((_, i) => (i === 1 ? ([before, after] as const) : ([0, 0] as const)))
+  const squares = pad(x.square(), widths)
+  const channels = x.shape[1]
+  const sums = Array.from({ length: size }, (_, k) => slice(squares, [null, [k, k + channels]]))
+  const total = sums.reduce((a, b) => a.add(b)).mul(site.float("alpha", 1e-4) / size)
+  return x.div(total.add(site.float("bias", 1)).pow(site.float("beta", 0.75)))
+}
+
+/** By the norm along an axis; what has none stays 0. */
+function readNorm(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const axes = normalizeAxis("lpNormalization", site.int("axis", -1), x.rank)
+  const p = site.int("p", 2)
+  if (p !== 1 && p !== 2) site.fail(`p is ${p}, expected 1 or 2`)
+  const total = sum(p === 1 ? abs(x) : x.square(), { axes, keepDims: true })
+  const isZero = equal(total, 0)
+  const safe = where(isZero, 1, total)
+  return where(isZero, 0, x.div(p === 1 ? safe : sqrt(safe)))
+}
+
+function readMeanVariance(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const axes = normalizeAxes("meanVarianceNormalization", site.ints("axes") ?? [0, 2, 3], x.rank)
+  const centred = x.sub(mean(x, { axes, keepDims: true }))
+  return centred.div(sqrt(mean(centred.square(), { axes, keepDims: true })).add(1e-9))
 }
 
 /** Normalisations. */
@@ -72,7 +113,10 @@ export const normalizeImporters: readonly Importer[] = [
       return groupNorm(x, x.shape[1], { weight, bias }, site.float("epsilon", 1e-5))
     },
   },
-  { type: "GroupNormalization", opsets: [18, 26], read: readGroup },
-  { type: "LayerNormalization", opsets: [17, 26], read: readLayer },
-  { type: "RMSNormalization", opsets: [23, 26], read: readRms },
+  { type: "GroupNormalization", opsets: [18, 28], read: readGroup },
+  { type: "LayerNormalization", opsets: [17, 28], read: readLayer },
+  { type: "LRN", read: readLocal },
+  { type: "LpNormalization", read: readNorm },
+  { type: "MeanVarianceNormalization", opsets: [9, 28], read: readMeanVariance },
+  { type: "RMSNormalization", opsets: [23, 28], read: readRms },
 ]

@@ -2,7 +2,7 @@
 import { array, sizeOf } from "../array.ts"
 import { avgPool2d, maxPool2d } from "../fused/pool.ts"
 import type { Importer, ImportSite } from "../graph.ts"
-import { maximum } from "../ops/elementwise.ts"
+import { abs, maximum, sqrt } from "../ops/elementwise.ts"
 import { max, mean } from "../ops/reduce.ts"
 import { pad, slice } from "../ops/slice.ts"
 import { constant, type Tensor } from "../tensor.ts"
@@ -104,6 +104,26 @@ function readAverage(site: ImportSite): Tensor {
     .mul(share)
 }
 
+/** The p-norm of each window. */
+function readNorm(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const pool = readPool(site)
+  const p = site.int("p", 2)
+  if (!(p >= 1)) site.fail(`p is ${p}, expected a number from 1`)
+  const total = taps(power(x, p), pool, 0).reduce((a, b) => a.add(b))
+  return p === 2 ? sqrt(total) : total.pow(1 / p)
+}
+
+const power = (x: Tensor, p: number): Tensor => (p === 2 ? x.square() : abs(x).pow(p))
+
+function readGlobalNorm(site: ImportSite): Tensor {
+  const x = site.input(0)
+  const p = site.int("p", 2)
+  if (!(p >= 1)) site.fail(`p is ${p}, expected a number from 1`)
+  const total = power(x, p).sum({ axes: spatial(x), keepDims: true })
+  return p === 2 ? sqrt(total) : total.pow(1 / p)
+}
+
 const spatial = (x: Tensor): number[] => x.shape.map((_, i) => i).slice(2)
 
 /** Poolings. */
@@ -114,5 +134,7 @@ export const poolImporters: readonly Importer[] = [
     type: "GlobalAveragePool",
     read: (site) => mean(site.input(0), { axes: spatial(site.input(0)), keepDims: true }),
   },
+  { type: "LpPool", read: readNorm },
+  { type: "GlobalLpPool", read: readGlobalNorm },
   { type: "GlobalMaxPool", read: (site) => max(site.input(0), { axes: spatial(site.input(0)), keepDims: true }) },
 ]

@@ -5,6 +5,7 @@ import { gather } from "../ops/gather.ts"
 import { upsample } from "../ops/resize.ts"
 import { isSymbolic, normalizeAxis } from "../shape.ts"
 import { constant, type Tensor } from "../tensor.ts"
+import { type Filter, resampled } from "./resample.ts"
 import { expectSize } from "./site.ts"
 
 /** How one axis changes. */
@@ -40,17 +41,32 @@ function named<T>(site: ImportSite, what: string, name: string, known: Readonly<
 }
 
 /** Which axes change and how, from the scales or the sizes of the output. */
-function readChanges(site: ImportSite, x: Tensor, scales: readonly number[], sizes: readonly number[]): Change[] {
+function readChanges(
+  site: ImportSite,
+  x: Tensor,
+  scales: readonly number[],
+  sizes: readonly number[],
+  keepsAll = false,
+): Change[] {
   const axes = site.ints("axes")?.map((a) => normalizeAxis("resize", a, x.rank)) ?? x.shape.map((_, i) => i)
   const given = scales.length > 0 ? scales : sizes
   if (given.length !== axes.length) site.fail(`has ${given.length} scales or sizes for ${axes.length} axes`)
+  const policy = site.text("keep_aspect_ratio_policy", "stretch")
+  if (!["stretch", "not_larger", "not_smaller"].includes(policy)) {
+    site.fail(`keep_aspect_ratio_policy is ${JSON.stringify(policy)}, expected stretch, not_larger or not_smaller`)
+  }
+  const factors = axes.map((axis, i) => sizes[i] / x.shape[axis])
+  const common = policy === "not_larger" ? Math.min(...factors) : Math.max(...factors)
   const changes = axes.map((axis, i): Change => {
     const from = x.shape[axis]
+    if (scales.length === 0 && policy !== "stretch") {
+      return { axis, from, to: Math.floor(common * from + 0.5), scale: common }
+    }
     if (scales.length === 0) return { axis, from, to: sizes[i], scale: sizes[i] / from }
     return { axis, from, to: scales[i] === 1 ? from : Math.floor(from * scales[i]), scale: scales[i] }
   })
   return changes.filter(({ axis, from, to, scale }) => {
-    if (from === to && scale === 1) return false
+    if (from === to && scale === 1 && !keepsAll) return false
     if (isSymbolic(from) || isSymbolic(to)) site.fail(`axis ${axis} is the batch, whose size cannot change`)
     if (!(to >= 1)) site.fail(`axis ${axis} would have size ${to}`)
     expectSize(site, to, `axis ${axis}`)
@@ -96,12 +112,53 @@ function readResize(site: ImportSite): Tensor {
   const isOld = site.opset < 11
   const rule = site.text("coordinate_transformation_mode", isOld ? "asymmetric" : "half_pixel")
   const rounding = site.text("nearest_mode", isOld ? "floor" : "round_prefer_floor")
-  if (site.int("antialias", 0) !== 0) site.fail("antialias is 1, expected 0")
-  const policy = site.text("keep_aspect_ratio_policy", "stretch")
-  if (policy !== "stretch") site.fail(`keep_aspect_ratio_policy is ${JSON.stringify(policy)}, expected stretch`)
-  for (const name of ["cubic_coeff_a", "extrapolation_value"]) site.float(name, 0)
-  site.int("exclude_outside", 0)
-  return resized(site, x, readChanges(site, x, scales ?? [], sizes ?? []), mode, rule, rounding)
+  const filter: Filter = {
+    mode: mode === "cubic" ? mode : "linear",
+    a: site.float("cubic_coeff_a", -0.75),
+    antialias: site.int("antialias", 0) !== 0,
+    excludes: site.int("exclude_outside", 0) !== 0,
+    outside: site.float("extrapolation_value", 0),
+  }
+  const isRegion = rule === "tf_crop_and_resize"
+  const changes = readChanges(site, x, scales ?? [], sizes ?? [], isRegion)
+  if (mode === "nearest" && !isRegion) return resized(site, x, changes, mode, rule, rounding)
+  if (mode === "linear" && !filter.antialias && !isRegion) return resized(site, x, changes, mode, rule, rounding)
+  if (mode !== "linear" && mode !== "cubic") {
+    site.fail(
+      `mode is ${JSON.stringify(mode)} and coordinate_transformation_mode ${JSON.stringify(rule)}, expected linear or cubic`,
+    )
+  }
+  expectEven(site, rule, changes)
+  const region = isRegion ? regions(site, x) : undefined
+  const rules = region === undefined ? named(site, "coordinate_transformation_mode", rule, coordinates) : undefined
+  return resampled(
+    site,
+    x,
+    changes.map((c) => ({ ...c, place: (i) => (region === undefined ? rules!(i, c) : region(i, c)) })),
+    filter,
+  )
+}
+
+/** Places in a region of the input: input 1 says where it begins and ends along each axis, as parts of its size. */
+function regions(site: ImportSite, x: Tensor): (i: number, change: Change) => number | undefined {
+  const roi = site.constant(1) ?? site.fail("has no region (roi)")
+  const axes = site.ints("axes")?.map((a) => normalizeAxis("resize", a, x.rank)) ?? x.shape.map((_, i) => i)
+  if (roi.length !== 2 * axes.length) site.fail(`the region has ${roi.length} numbers for ${axes.length} axes`)
+  return (i, { axis, from, to }) => {
+    const [start, end] = [roi[axes.indexOf(axis)], roi[axes.length + axes.indexOf(axis)]]
+    const along = to > 1 ? (i * (end - start) * (from - 1)) / (to - 1) : ((end - start) * (from - 1)) / 2
+    const at = start * (from - 1) + along
+    return at < 0 || at > from - 1 ? undefined : at
+  }
+}
+
+/** Refuses corners that are aligned at no whole size, of which the standard and the runtimes make different things. */
+function expectEven(site: ImportSite, rule: string, changes: readonly Change[]): void {
+  const uneven = changes.find((c) => !Number.isInteger(Math.fround(c.from * c.scale)))
+  if (rule !== "align_corners" || uneven === undefined) return
+  site.fail(
+    `coordinate_transformation_mode is "align_corners" and the scale ${uneven.scale} takes ${uneven.from} to no whole size, of which runtimes make different things (export it with sizes)`,
+  )
 }
 
 function resized(
@@ -114,6 +171,7 @@ function resized(
 ): Tensor {
   const place = named(site, "coordinate_transformation_mode", rule, coordinates)
   const round = named(site, "nearest_mode", rounding, roundings)
+  if (mode !== "nearest") expectEven(site, rule, changes)
   if (changes.length === 0) return x
   if (mode === "nearest") return nearest(x, changes, (i, c) => round(place(i, c)))
   if (mode === "linear") return linear(x, changes, place)
@@ -131,6 +189,6 @@ function readUpsample(site: ImportSite): Tensor {
 
 /** Resizing. */
 export const resizeImporters: readonly Importer[] = [
-  { type: "Resize", opsets: [10, 26], settings: [1, 2], read: readResize },
+  { type: "Resize", opsets: [10, 28], settings: [1, 2], read: readResize },
   { type: "Upsample", opsets: [7, 9], settings: [1], read: readUpsample },
 ]

@@ -2,6 +2,7 @@
 import { array, type Dtype, fromNumbers, type NdArray } from "../array.ts"
 import { arange, filled } from "../create.ts"
 import type { Importer, ImportSite } from "../graph.ts"
+import { codeOf, elementName, elements } from "../onnx/element.ts"
 import { elementsOf, isSymbolic } from "../shape.ts"
 import { constant, type Tensor } from "../tensor.ts"
 import { expectSize } from "./site.ts"
@@ -53,6 +54,7 @@ function readFill(site: ImportSite): Tensor {
 function readRange(site: ImportSite): Tensor {
   const [start, limit, delta] = [0, 1, 2].map((i) => site.constant(i)?.[0] ?? site.fail("lacks an input"))
   const { dtype } = site.input(0)
+  site.int("stash_type", 1)
   if (delta === 0) site.fail("delta is 0")
   const count = Math.max(0, Math.ceil((limit - start) / delta))
   if (isSymbolic(count)) return arange(count, dtype).mul(delta).add(start)
@@ -70,13 +72,14 @@ function readEye(site: ImportSite): Tensor {
   const x = site.input(0)
   const [rows, columns] = x.shape
   if (x.rank !== 2) site.fail(`the input has ${x.rank} axes, expected 2`)
-  if (site.attribute("dtype") !== undefined) site.fail("dtype is given, expected that of the input")
+  const code = site.int("dtype", codeOf[x.dtype])
+  const { dtype } = elements.get(code) ?? site.fail(`dtype is ${elementName(code)}, which cannot be held`)
   expectSize(site, rows * columns, "the matrix")
   const offset = site.int("k", 0)
   const values = Array.from({ length: rows * columns }, (_, i) =>
     Number((i % columns) - Math.floor(i / columns) === offset),
   )
-  return constant(fromNumbers(x.dtype, [rows, columns], values))
+  return constant(fromNumbers(dtype, [rows, columns], values))
 }
 
 /** Constants and shapes. */

@@ -1,6 +1,6 @@
 /** Comparison, logic, choice and change of dtype. */
 import type { Dtype } from "../array.ts"
-import { apply, expectDtype, floats, type Importer, numbers, type Op, primitive } from "../graph.ts"
+import { apply, expectDtype, floats, type Importer, numbers, type Op, opsets, primitive } from "../graph.ts"
 import { elementName, elements } from "../onnx/element.ts"
 import { broadcastShapes, broadcastStrides, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
@@ -88,7 +88,7 @@ export const logicalNot: (x: Tensor) => Tensor = unary(
   "not x",
   (x) => Number(x === 0),
   () => null,
-  { dtypes: ["bool"] },
+  { dtypes: ["bool"], opsets: [1, opsets[1]] },
 )
 
 /** Whether x is not a number. */
@@ -172,6 +172,7 @@ export const compareImporters: readonly Importer[] = [
       const code = site.int("to", 0)
       // To eight-bit floats a cast may saturate or not; to what can be read, it makes no difference.
       site.int("saturate", 1)
+      site.text("round_mode", "up")
       const element = elements.get(code) ?? site.fail(`casts to ${elementName(code)}, which cannot be held`)
       return cast(site.input(0), element.dtype)
     },

@@ -1,4 +1,5 @@
 /** Arithmetic and functions of each element. One line an op: ONNX operator, value, gradient. */
+import type { Dtype } from "../array.ts"
 import {
   apply,
   floats,
@@ -11,7 +12,7 @@ import {
   type Value,
 } from "../graph.ts"
 import type { Tensor } from "../tensor.ts"
-import { cast, greater, greaterEqual, where } from "./compare.ts"
+import { cast, equal, greater, greaterEqual, less, logicalAnd, logicalNot, where } from "./compare.ts"
 import { family, type None, none, type Operand } from "./pointwise.ts"
 
 const { unary, binary, ops, importers } = family()
@@ -95,8 +96,12 @@ export const pow: (a: Operand, b: Operand) => Tensor = binary(
   {
     dtypes: floats,
     simplify: neutral(1, false),
-    // ONNX lets the exponent have a dtype of its own.
-    read: (site, call) => call(site.input(0), cast(site.input(1), site.input(0).dtype)),
+    // ONNX lets the exponent have a dtype of its own; integers are exact to 2^53.
+    read: (site, call) => {
+      const { dtype } = site.input(0)
+      const among: Dtype = floats.includes(dtype) ? dtype : "float64"
+      return cast(call(cast(site.input(0), among), cast(site.input(1), among)), dtype)
+    },
   },
 )
 
@@ -133,8 +138,11 @@ export const mod: (a: Operand, b: Operand) => Tensor = binary(
     onnx: (emit, a, b) => emit.node("Mod", [a, b], { fmod: 1 }),
     read: (site, call) => {
       const [a, b] = [site.input(0), site.input(1)]
-      // Without fmod, a remainder of integers has the sign of the divisor.
-      return site.int("fmod", 0) === 1 ? call(a, b) : call(call(a, b).add(b), b)
+      const rest = call(a, b)
+      if (site.int("fmod", 0) === 1) return rest
+      // Otherwise the remainder has the sign of the divisor.
+      const isWrong = logicalAnd(logicalNot(equal(rest, 0)), logicalNot(equal(less(rest, 0), less(b, 0))))
+      return where(isWrong, rest.add(b), rest)
     },
   },
 )

@@ -32,6 +32,8 @@ export const none: None = {}
 export interface UnaryOptions {
   readonly dtypes?: readonly Dtype[]
   readonly output?: Dtype
+  /** Operator sets it can be read in, where they are others than those of most. */
+  readonly opsets?: readonly [number, number]
   /** Lowering, where it is not one ONNX node of the op's own name. */
   readonly onnx?: (emit: Emitter, x: string, node: Node<None>) => string
 }
@@ -88,7 +90,8 @@ export function family(): Family {
       host: ([x]) => x.map(host),
     })
     ops.push(op)
-    importers.push({ type: onnxType, read: (site) => apply(op, [site.input(0)], none) })
+    const { opsets } = options
+    importers.push({ type: onnxType, ...(opsets && { opsets }), read: (site) => apply(op, [site.input(0)], none) })
     return (x) => apply(op, [x], none)
   }
 

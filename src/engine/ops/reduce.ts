@@ -23,8 +23,9 @@ import {
   walk,
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
-import { cast, equal } from "./compare.ts"
+import { cast, equal, where } from "./compare.ts"
 import type { Operand } from "./pointwise.ts"
+import { flip, pad, slice } from "./slice.ts"
 
 interface Axes {
   readonly axes: readonly number[]
@@ -46,7 +47,26 @@ function reduction(
   grad: (g: Tensor, x: Tensor, y: Tensor, count: Operand) => Tensor,
 ): Op<Axes> {
   const name = onnxType[0].toLowerCase() + onnxType.slice(1)
-  readers.push({ type: onnxType, read: (site) => reduce(name, op, site.input(0), readReduce(site)) })
+  readers.push({
+    type: onnxType,
+    read: (site) => {
+      const x = site.input(0)
+      const options = readReduce(site)
+      const isBool = x.dtype === "bool"
+      const axes = normalizeAxes(name, options.axes, x.shape.length)
+      if (
+        Math.abs(initial) === Infinity &&
+        axes.some((a) => x.shape[a] === 0) &&
+        (isBool || floats.includes(x.dtype))
+      ) {
+        const least = isBool ? Number(initial > 0) : initial
+        return x.like(least).broadcastTo(reduceShape(x.shape, axes, options.keepDims ?? false))
+      }
+      // The extremes of booleans are those of 0 and 1.
+      const y = reduce(name, op, isBool ? cast(x, "int32") : x, options)
+      return isBool ? cast(y, "bool") : y
+    },
+  })
   const op: Op<Axes> = primitive<Axes>({
     name,
     doc,
@@ -130,8 +150,48 @@ const prodOp = reduction(
   1,
   (a, x) => a * x,
   itself,
-  (g, x, y) => g.mul(y).div(x),
+  (g, x, y) =>
+    g.mul(
+      productOfOthers(
+        x,
+        x.shape.map((_, i) => i).filter((i) => y.shape[i] === 1),
+      ),
+    ),
 )
+
+/** The product of the elements that meet with each one, without it: from the left and from the right, never divided. */
+function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
+  if (axes.some((a) => isSymbolic(x.shape[a]))) return quotientOfOthers(x, axes)
+  const order = [...x.shape.map((_, i) => i).filter((i) => !axes.includes(i)), ...axes]
+  const sizes = order.map((i) => x.shape[i])
+  const kept = sizes.length - axes.length
+  const n = sizeOf(sizes.slice(kept))
+  const flat = x.transpose(order).reshape([...sizes.slice(0, kept), n])
+  const all = sizes.slice(0, kept).map(() => null)
+  const none = all.map(() => [0, 0] as const)
+  /** Moved by `steps` towards the end, or towards the start, with ones behind it. */
+  const moved = (t: Tensor, steps: number): Tensor =>
+    steps > 0
+      ? pad(slice(t, [...all, [0, n - steps]]), [...none, [steps, 0]], 1)
+      : pad(slice(t, [...all, [-steps, n]]), [...none, [0, -steps]], 1)
+  const running = (sign: 1 | -1): Tensor => {
+    let total = moved(flat, sign)
+    for (let step = 1; step < n; step *= 2) total = total.mul(moved(total, sign * step))
+    return total
+  }
+  const others = n > 1 ? running(1).mul(running(-1)) : x.like(1).broadcastTo(flat.shape)
+  return others.reshape(sizes).transpose(order.map((_, i) => order.indexOf(i)))
+}
+
+/** The same along an axis whose size is open: a quotient, or, where elements are 0, what their number leaves of it. */
+function quotientOfOthers(x: Tensor, axes: readonly number[]): Tensor {
+  const isZero = equal(x, 0)
+  const zeros = sum(isZero.cast(x.dtype), { axes, keepDims: true })
+  const safe = where(isZero, 1, x)
+  const product = prod(safe, { axes, keepDims: true })
+  const one = where(equal(zeros, 1), product, 0)
+  return where(isZero, one, where(equal(zeros, 0), product, 0).div(safe))
+}
 
 /** The gradient of an extreme goes to the elements that attain it, in equal parts. */
 function shareExtreme(g: Tensor, x: Tensor, y: Tensor): Tensor {
@@ -174,7 +234,10 @@ export function min(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduce("min", minOp, x, options)
 }
 
-/** Product over axes (all by default). Its gradient divides by the elements, which must not be 0. */
+/**
+ * Product over axes (all by default). Its gradient is the product of the other elements, exact where some are 0; along
+ * an axis whose size is open only the first gradient is right there.
+ */
 export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduce("prod", prodOp, x, options)
 }
@@ -275,8 +338,10 @@ function readArg(type: string, fn: (x: Tensor, axis: number) => Tensor): Importe
     read: (site) => {
       const x = site.input(0)
       const axis = normalizeAxis(type, site.int("axis", 0), x.shape.length)
-      if (site.int("select_last_index", 0) !== 0) site.fail("select_last_index is 1, expected 0: the first of equals")
-      const y = cast(fn(x, axis), "int64")
+      // The last of equals is the first from the back.
+      const isLast = site.int("select_last_index", 0) !== 0
+      const first = cast(fn(isLast ? flip(x, [axis]) : x, axis), "int64")
+      const y = isLast ? first.neg().add(x.shape[axis] - 1) : first
       return site.int("keepdims", 1) === 0 ? y : y.reshape(reduceShape(x.shape, [axis], true))
     },
   }
