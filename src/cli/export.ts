@@ -57,7 +57,10 @@ export const exportedFiles = ({ parts = {} }: Pick<Experiment, "parts">, folder:
 ]
 
 /** What is exported as the bytes of an ONNX file. */
-function onnxOf({ inputs, output, call, metadata }: Exported, { variables }: Experiment): Promise<Uint8Array> {
+function onnxOf(
+  { inputs, output, call, metadata }: Exported,
+  { variables }: Pick<Experiment, "variables">,
+): Promise<Uint8Array> {
   return exportOnnx(
     call as never,
     inputs.map(({ dtype, shape }) => ({ dtype, shape })),

@@ -183,7 +183,7 @@ export const autoencoder: Recipe = {
     const network = seeded(o.seed, () => autoencoderOf("autoencoder", o, { batch: o.batch }))
     const { augmented } = sourceOf(o)
     const refuse = (what: string) => (): never => {
-      throw new RangeError(`${what}: an autoencoder has none, only the error of its images (--metric error)`)
+      throw new RangeError(`${what}: an autoencoder only makes images of images, and is judged by their error`)
     }
     const parts = exportedCoder(network, shape, "autoencoder")
     return {
@@ -208,8 +208,8 @@ export const autoencoder: Recipe = {
         const { inputs, metadata } = parts["encoder"]
         return { inputs, output: "y", call: (x: Tensor) => network.forward(x), metadata }
       },
-      exportedSampler: refuse("sampler"),
       parts,
+      exportedSampler: refuse("sampler"),
     }
   },
 }

@@ -18,6 +18,7 @@ import type { Experiment, Recipe } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
 import {
   cifarSource,
+  classesOf,
   fashionSource,
   folderSource,
   glyphSource,
@@ -89,9 +90,8 @@ function imageRecipe<O = object>(spec: ImageRecipe<O>): Recipe {
 }
 
 function build<O>(source: ImageSource<O>, o: Options & O): Experiment {
-  const { name, data, augmented, classes: all } = source
-  if (o.labels && all === undefined) throw new RangeError(`--labels: ${name} does not know how many classes there are`)
-  const classes = o.labels ? all! : 0
+  const { name, data, augmented } = source
+  const classes = o.labels ? classesOf(source, o) : 0
   const shape = shapeOf(source, o)
   const [channels, height, width] = shape
   const { upscale } = o

@@ -17,6 +17,7 @@ import { diffusionOptions, grouped, labelOptions, objectiveOptions, trainingOpti
 import { pictureOf } from "./picture.ts"
 import type { Experiment, Recipe, SampleRequest } from "./recipe.ts"
 import { defaultSteps, exportedDenoiser, exportedSampler, sampled } from "./sampling.ts"
+import { classesOf, folderSource } from "./sources.ts"
 import { trained } from "./training.ts"
 
 /** Images whose latents tell what they are scaled by. */
@@ -25,6 +26,7 @@ const looked = 2048
 /** What is kept of an autoencoder's options, and how its latents are scaled. */
 const coderSchema = z.strictObject({
   ...coderOptions,
+  classNames: folderSource.own!.classNames,
   scalingFactor: z.number().positive().describe("1 / standard deviation of the latents, diffusers' scaling_factor"),
   shiftFactor: z.number().describe("mean of the latents, diffusers' shift_factor"),
 })
@@ -71,7 +73,8 @@ export const latent: Recipe = {
       throw new RangeError(`--autoencoder ${run}: a run of the recipe ${config.recipe}, expected one of autoencoder`)
     const kept = Object.entries(config.options).filter(([key]) => key in coderOptions)
     const plain = z.strictObject(coderOptions).parse(Object.fromEntries(kept))
-    const coder = { ...plain, ...(o.dataDir !== undefined && { dataDir: o.dataDir }) }
+    const named = { ...plain, ...(o.dataDir !== undefined && { dataDir: o.dataDir }) }
+    const coder = { ...named, ...(await sourceOf(named).complete?.({ ...named, labels: o.labels })) }
     const network = autoencoderOf("latent", coder, { batch: o.batch })
     await loadCoder(network, run)
     const images = await imagesOf(coder).data()
@@ -104,9 +107,7 @@ function build(o: Options): Experiment {
   if (coder === undefined) return runOf(o) as never
   const shape = imageShapeOf(coder)
   const own = sourceOf(coder)
-  if (o.labels && own.classes === undefined)
-    throw new RangeError(`--labels: ${own.name} does not know how many classes there are`)
-  const classes = o.labels ? own.classes! : 0
+  const classes = o.labels ? classesOf(own, coder) : 0
   const network = seeded(coder.seed, () =>
     autoencoderOf("latent", coder, { batch: o.batch, scale: coder.scalingFactor, shift: coder.shiftFactor }),
   )
@@ -155,9 +156,9 @@ function build(o: Options): Experiment {
     get exported() {
       return exportedDenoiser(model, "latent", { classes })
     },
-    exportedSampler: (request) =>
-      exportedSampler(model, request, "latent", { classes, shown: (z) => network.decode(network.unscaled(z)) }),
     parts: { encoder, decoder },
+    exportedSampler: (request) =>
+      exportedSampler(model, request, "latent", { classes, decode: (z) => decoder.call(z) }),
   }
 }
 

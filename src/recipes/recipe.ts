@@ -121,14 +121,14 @@ export interface Experiment {
   /** Samples as one picture, with what they were made of. */
   picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">): Raster
   readonly exported: Exported
+  /** Other parts of the model to be written as files, by their names. */
+  readonly parts?: Readonly<Record<string, Exported>>
   /**
    * A whole sampler: noise in, samples out.
    *
    * @throws RangeError when the sampler cannot be written, or options do not go together.
    */
   exportedSampler(request: WholeRequest): Exported
-  /** Other parts of the model to be written as files, by their names. */
-  readonly parts?: Readonly<Record<string, Exported>>
 }
 
 /** One dataset and one model, ready to train. */

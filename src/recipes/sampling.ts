@@ -270,12 +270,13 @@ export function exportedDenoiser(
   }
 }
 
-/** What {@link exportedSampler} needs to know of a model. */
-interface WholeOptions {
+/** What a whole sampler is made of beside its denoiser. */
+export interface WholeParts {
   readonly classes?: number
-  /** Shape of what each sample is given. */
+  /** Shape of what each sample is made of. */
   readonly given?: readonly number[]
-  readonly shown?: (samples: Tensor) => Tensor
+  /** What makes images of samples. */
+  readonly decode?: (x: Tensor) => Tensor
 }
 
 /**
@@ -289,7 +290,7 @@ export function exportedSampler(
   own: Denoiser,
   { sampler, guidance, rescale, interval, ...options }: WholeRequest,
   recipe: string,
-  { classes = 0, given, shown = (x) => x }: WholeOptions = {},
+  { classes = 0, given, decode }: WholeParts = {},
 ): Exported {
   if (sampler === "probabilityFlow")
     throw new RangeError(
@@ -319,10 +320,15 @@ export function exportedSampler(
     ],
     output: isImages ? "images" : "samples",
     call: (noise: Tensor, ...rest: Tensor[]) => {
-      const labels = classes > 0 ? { labels: rest[0] } : {}
-      const seen = given ? { given: rest.at(-1)! } : {}
-      const model = classes > 0 ? guide(isAsked ? rest[1] : guidance!) : own
-      const x = shown(wholeSampler(model, plan, noise, { ...limit, ...labels, ...seen }))
+      const labels = classes > 0 ? rest[0] : undefined
+      const model = labels === undefined ? own : guide(isAsked ? rest[1] : (guidance ?? 1))
+      const seen = given === undefined ? undefined : rest.at(-1)
+      const drawn = wholeSampler(model, plan, noise, {
+        ...limit,
+        ...(labels !== undefined && { labels }),
+        ...(seen !== undefined && { given: seen }),
+      })
+      const x = decode?.(drawn) ?? drawn
       return isImages ? minimum(maximum(x.mul(0.5).add(0.5), 0), 1) : x
     },
     metadata: {

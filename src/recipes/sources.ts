@@ -15,6 +15,8 @@ export type ImageShape = readonly [channels: number, height: number, width: numb
 export interface SourceOptions {
   readonly seed: number
   readonly dataDir?: string | undefined
+  /** Whether the model is told classes. */
+  readonly labels?: boolean
 }
 
 /** Which part of the data, whether its folder was named for it, and who is told what is fetched. */
@@ -30,10 +32,10 @@ export interface ImageSource<O = object> {
   /** What it holds, in a line. */
   readonly doc: string
   readonly shape: ImageShape | ((options: O) => ImageShape)
-  /** How many there are, where that is known before the data are. */
-  readonly classes?: number
+  /** How many there are, as far as options say it. */
+  readonly classes: number | ((options: O) => number)
   /** Schemas of its own options. */
-  readonly own?: { readonly [K in keyof O]: z.ZodType<O[K]> }
+  readonly own?: { readonly [K in keyof O]-?: z.ZodType<O[K]> }
   /** Its options with what is left to the data. */
   complete?(options: O & SourceOptions): Promise<Partial<O>>
   data(options: O & SourceOptions, part: Part): Promise<Dataset>
@@ -44,6 +46,17 @@ export interface ImageSource<O = object> {
 /** Shape of the images that options ask for. */
 export function shapeOf<O>({ shape }: ImageSource<O>, options: O): ImageShape {
   return typeof shape === "function" ? shape(options) : shape
+}
+
+/**
+ * Number of classes that a model of a set can be told.
+ *
+ * @throws RangeError when there are none.
+ */
+export function classesOf<O>({ classes, name }: ImageSource<O>, options: O): number {
+  const count = typeof classes === "function" ? classes(options) : classes
+  if (!(count > 1)) throw new RangeError(`--labels: ${name} has no classes (give folders of pictures, one for each)`)
+  return count
 }
 
 /** Digits drawn by a program. */
@@ -99,6 +112,7 @@ export interface FolderSourceOptions extends FlipOptions {
   readonly shift: number
   readonly skipBroken: boolean
   readonly cache: number
+  readonly classNames?: readonly string[] | undefined
 }
 
 const folderOf = ({ dataDir }: SourceOptions): string => {
@@ -113,6 +127,7 @@ const brokenOf = ({ skipBroken }: FolderSourceOptions): "skip" | "refuse" => (sk
 export const folderSource: ImageSource<FolderSourceOptions> = {
   name: "images",
   doc: "your own pictures: --data-dir <folder of PNG or JPEG files>, of any size, in gray or colour",
+  classes: ({ classNames = [] }) => classNames.length,
   shape: ({ size, colour }) => [colour === "gray" ? 1 : 3, size, size],
   own: grouped("Data:", {
     size: z.number().int().min(4).max(1024).default(32).describe("height and width; pictures are cut and scaled to it"),
@@ -121,21 +136,36 @@ export const folderSource: ImageSource<FolderSourceOptions> = {
     shift: z.number().int().min(0).max(512).default(0).describe("most pixels they are moved in each direction"),
     skipBroken: z.boolean().default(false).describe("pass over files that cannot be read, instead of stopping"),
     cache: z.number().min(0).max(1_000_000).default(256).describe("megabytes of scaled pictures kept in memory"),
+    classNames: z
+      .array(z.string().max(1000))
+      .max(100_000)
+      .optional()
+      .describe("names of the classes, with --labels (default: those of the folders within the folder)"),
   }),
   complete: async (o) => {
-    if (o.colour !== "auto") return {}
-    const { channels } = await lookIntoFolder(folderOf(o), { broken: brokenOf(o) })
-    return { colour: channels === 1 ? "gray" : "rgb" }
+    const isNameless = o.labels === true && o.classNames === undefined
+    if (o.colour !== "auto" && !isNameless) return {}
+    const { channels, labels } = await lookIntoFolder(folderOf(o), { broken: brokenOf(o) })
+    return {
+      ...(o.colour === "auto" && { colour: channels === 1 ? "gray" : "rgb" }),
+      ...(isNameless && { classNames: labels }),
+    }
   },
   data: async (o, { isNamed }) => {
     // One folder has no part that training never sees.
     if (!isNamed) throw new RangeError("images: give --data-dir <folder of pictures that training has not seen>")
-    return imageFolder(folderOf(o), {
+    const data = await imageFolder(folderOf(o), {
       size: o.size,
       channels: o.colour === "gray" ? 1 : 3,
       broken: brokenOf(o),
       cacheBytes: o.cache * 1e6,
     })
+    const { classNames } = o
+    if (classNames !== undefined && data.classes !== classNames.length)
+      throw new RangeError(
+        `images: ${folderOf(o)} has ${data.classes ?? "no"} classes, expected the ${classNames.length} folders ${classNames.join(", ")}`,
+      )
+    return data
   },
   augmented: (data, { flip, shift, seed }) => (flip || shift > 0 ? augment(data, { flip, shift, seed }) : data),
 }

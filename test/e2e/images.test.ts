@@ -66,6 +66,23 @@ test("stopped and gone on with, it equals a run that never stopped, mirrored and
     expect(Buffer.compare(readFileSync(at("parts", file)), readFileSync(at("whole", file))), file).toBe(0)
 })
 
+test("with labels, folders within the folder are the classes, by name in the configuration", async () => {
+  const args = ["train", "--recipe", "images", "--labels", ...quick, "--steps", "2"]
+  expect((await run(...args, "--data-dir", "photos", "--out", "named")).code).toBe(0)
+  expect(JSON.parse(readFileSync(at("named/config.json"), "utf8")).options.classNames).toEqual(["sea", "wood"])
+  const base = ["sample", "named", "--count", "2", "--steps", "2", "--out", "named.png"]
+  expect((await run(...base, "--label", "1", "--guidance", "2")).code).toBe(0)
+  expect((await run(...base, "--label", "2")).stderr).toContain("label: got 2, expected 0 to 1")
+  for (const [flags, message] of [
+    [["--data-dir", "photos/sea"], "--labels: images has no classes (give folders of pictures, one for each)"],
+    [["--data-dir", "photos", "--class-names", "a,b,c"], "photos has 2 classes, expected the 3 folders a, b, c"],
+  ] as const) {
+    const { code, stderr } = await run(...args, ...flags, "--out", "nameless")
+    expect(stderr).toContain(message)
+    expect(code).toBe(2)
+  }
+})
+
 test("files that cannot be read are passed over when that is asked for", async () => {
   mkdirSync(at("mixed"))
   const gray = encodePng({ width: 9, height: 9, channels: 1, data: new Uint8Array(81) })

@@ -1,7 +1,9 @@
 /** Latent diffusion and super-resolution on the built command: from data to samples, and what a run folder keeps. */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import * as ort from "onnxruntime-node"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { readModel } from "../../src/engine/onnx/read.ts"
+import { fillNormal, fold, keyOf } from "../../src/engine/random.ts"
 import { readNpy } from "../../src/io/npy.ts"
 import { decodePng, encodePng } from "../../src/io/png.ts"
 import { readSafetensors } from "../../src/io/safetensors.ts"
@@ -102,6 +104,25 @@ describe("latent diffusion", () => {
     }
   })
 
+  test("is written whole, noise in and decoded images out, and gives those that the command draws", async () => {
+    const whole = ["export", "run", "--sampler", "ddim", "--steps", "3", "--out", "whole.onnx"]
+    expect((await run(...whole)).code).toBe(0)
+    const options = ["--count", "2", "--steps", "3", "--seed", "5", "--label", "7", "--guidance", "2"]
+    expect((await run("sample", "run", ...options, "--format", "npy", "--out", "drawn.npy")).code).toBe(0)
+    const noise = new Float32Array(2 * 784)
+    for (const i of [0, 1]) fillNormal(noise.subarray(784 * i, 784 * (i + 1)), fold(keyOf(5), i, 0))
+    const session = await ort.InferenceSession.create(bytes(at("whole.onnx")))
+    const { images } = await session.run({
+      noise: new ort.Tensor("float32", noise, [1, 2, 4, 14, 14]),
+      labels: new ort.Tensor("int32", Int32Array.of(7, 7), [2]),
+      guidance: new ort.Tensor("float32", Float32Array.of(2, 2), [2]),
+    })
+    await session.release()
+    const drawn = readNpy(bytes(at("drawn.npy")))
+    expect(images.dims).toEqual(drawn.shape)
+    for (const [i, v] of drawn.data.entries()) expect(Math.abs(Number(v) - Number(images.data[i]))).toBeLessThan(1e-4)
+  })
+
   test("says what is missing", async () => {
     for (const [flags, message] of [
       [["--recipe", "latent"], "latent: which autoencoder? give --autoencoder <run>"],
@@ -160,6 +181,11 @@ describe("super-resolution", () => {
       ["given", ["batch", 1, 7, 7]],
     ])
     expect(existsSync(at("large/encoder.onnx"))).toBe(false)
+    expect((await run("export", "large", "--sampler", "ddim", "--steps", "3", "--out", "large.onnx")).code).toBe(0)
+    expect(readModel(bytes(at("large.onnx"))).graph.inputs.map((i) => [i.name, i.shape])).toEqual([
+      ["noise", [1, "batch", 1, 28, 28]],
+      ["given", ["batch", 1, 7, 7]],
+    ])
     const odd = await run("train", "--recipe", "glyphs", "--upscale", "5")
     expect(odd.stderr).toContain("--upscale 5: it does not divide the 28 by 28 pixels of glyphs")
     expect(odd.code).toBe(2)
