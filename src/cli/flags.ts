@@ -66,7 +66,7 @@ function withChoices(description: string, choices: readonly string[]): string {
 function parsed(text: unknown, { type, items }: JsonSchema): unknown {
   if (typeof text !== "string") return text
   if (type === "number" || type === "integer")
-    return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text)
+    return text.trim() === "" || !Number.isFinite(Number(text)) ? text : Number(text)
   if (type === "array" && items !== undefined) return text.split(",").map((part) => parsed(part, items))
   return text
 }
