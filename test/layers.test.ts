@@ -13,6 +13,7 @@ import { expect, test } from "vitest"
 const order = [
   "engine/array engine/shape engine/random engine/wire < ground",
   "ground < engine/onnx engine/graph < engine/ops < engine/tensor < engine/create < engine/fused",
+  "engine/onnx engine/graph < engine/emitter < engine/lower",
   "engine/fused < engine/trace engine/grad engine/simplify engine/session",
   "engine/grad < engine/jacobian < engine",
   "engine/simplify < engine/evaluate engine/lower engine/worker engine/runtime < engine/state engine/devices",
@@ -30,7 +31,7 @@ const order = [
 ]
 
 /** Passes over the program: they ask the record of an op and name none, but for the leaves. */
-const passes = ["graph", "trace", "grad", "simplify", "evaluate", "lower", "state", "compile"]
+const passes = ["graph", "trace", "grad", "simplify", "evaluate", "lower", "emitter", "state", "compile"]
 
 /** The only file that knows ONNX Runtime. */
 const runtime = "engine/session.ts"

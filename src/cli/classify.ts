@@ -1,16 +1,16 @@
 /** `tweedie classify`: which class makes images likeliest, by a run that was trained with labels. */
 import { z } from "zod"
-import { range } from "../data/dataset.ts"
 import type { ClassifyStep } from "../diffusion/classify.ts"
 import type { NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
+import { whole } from "../recipes/options.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { heldOutOf } from "./given.ts"
 import { Interrupt } from "./interrupt.ts"
 import { readSamples } from "./labels.ts"
+import { checkpointOption, dataOption, engineOption, seedOption } from "./options.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
-
-const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 
 /** Options of the verb. */
 export const classifyOptions = z.strictObject({
@@ -30,9 +30,10 @@ export const classifyOptions = z.strictObject({
     .optional()
     .describe("first time whose term counts; 1 is the whole bound (default: where sigma is half the signal)"),
   batch: whole(1, 65_536).optional().describe("evaluations made at once"),
-  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes times and noise"),
-  dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
-  threads: whole(1, 1024).optional().describe("threads of the engine (default: all processors)"),
+  ...seedOption("times and noise"),
+  ...dataOption,
+  ...checkpointOption,
+  ...engineOption,
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
 })
 
@@ -44,21 +45,14 @@ export async function classifyRun(
 ): Promise<number> {
   const o = readOptions(classifyOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
-  const { config, experiment, step } = await loadRun(folder)
+  const { config, experiment, step } = await loadRun(folder, { at: o.at })
   if (experiment.classes === 0)
     throw new MisuseError(`${folder}: the run was trained without labels, expected one trained with --labels`)
   let x: NdArray
   let truth: NdArray<"int32"> | undefined
   if (images !== undefined) x = await readSamples("images", images, experiment.shape)
   else {
-    const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
-      throw new MisuseError(error.message)
-    })
-    if (o.count > data.length)
-      throw new MisuseError(
-        `--count: got ${o.count}, expected at most the ${data.length} held-out samples of ${data.name}`,
-      )
-    const batch = data.batch(range(o.count))
+    const batch = await heldOutOf(experiment, o)
     x = batch.x
     truth = batch.y
   }

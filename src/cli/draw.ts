@@ -1,11 +1,12 @@
 /** What `tweedie sample` and `tweedie eval` share: flags of what is drawn, and the request they make. */
 import { z } from "zod"
 import { array, type NdArray } from "../engine/array.ts"
+import { grouped } from "../recipes/options.ts"
 import type { Guided } from "../recipes/recipe.ts"
 import { flagOf, MisuseError } from "./flags.ts"
 
 /** Options of labels and guidance. */
-export const guidanceOptions = {
+export const guidanceOptions = grouped("Labels and guidance:", {
   label: z
     .array(z.number().int().min(0).max(1_000_000))
     .min(1)
@@ -17,19 +18,19 @@ export const guidanceOptions = {
     .min(-100)
     .max(100)
     .optional()
-    .describe("scale of classifier-free guidance: 0 leaves the label out, 1 follows it as the data do (default 1)"),
+    .describe("scale of classifier-free guidance: 0 leaves the label out, 1 follows it as the data do (default: 1)"),
   rescale: z
     .number()
     .min(0)
     .max(1)
     .optional()
-    .describe("share of the standard deviation given back, where guidance makes too much contrast (default 0)"),
+    .describe("share of the standard deviation given back, where guidance makes too much contrast (default: 0)"),
   interval: z
     .array(z.number().min(0).max(1_000_000))
     .length(2)
     .optional()
     .describe("the times from which to which guidance acts (default: all)"),
-}
+})
 
 type GuidanceFlags = z.output<z.ZodObject<typeof guidanceOptions>>
 

@@ -1,14 +1,16 @@
 /** `tweedie eval`: how good a run's model is, in figures; of likelihoods here, of images in measure.ts. */
 import { z } from "zod"
-import { range } from "../data/dataset.ts"
 import type { OdeLikelihoodStep } from "../diffusion/likelihood-ode.ts"
 import type { BoundStep, Measured } from "../diffusion/likelihood-table.ts"
 import { configure } from "../engine/runtime.ts"
 import type { ErrorStep } from "../recipes/figures.ts"
+import { grouped, whole } from "../recipes/options.ts"
 import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { heldOutOf } from "./given.ts"
 import { Interrupt } from "./interrupt.ts"
 import { type MeasureFlags, type MeasureWord, measureOptions, measureRun, measureWords } from "./measure.ts"
+import { checkpointOption, dataOption, engineOption, seedOption } from "./options.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
 import { Voice } from "./voice.ts"
@@ -22,45 +24,28 @@ export const evalOptions = z.strictObject({
     .describe(
       "bpd: bits a dimension by the variational bound, with a table by time; flow: by the probability flow; error: how far images are from what they should be, of autoencoders, of latents and of small images made large; or any of fid,kid,is,pr,mmd: images it draws beside real ones (pr is precision,recall,density,coverage) (default: the first of these that the run has)",
     ),
-  count: z
-    .number()
-    .int()
-    .min(1)
-    .max(10_000_000)
-    .default(1000)
-    .describe("samples of the held-out data to judge on, or images to draw"),
-  draws: z
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
-    .default(4)
-    .describe(
-      "times drawn for each sample, besides the first; as many as there are makes the sum over times exact. Of error: samples for each small image",
-    ),
-  form: z
-    .enum(["denoising", "consistency"])
-    .default("denoising")
-    .describe("two forms of the same bound; the second has more variance"),
-  unclipped: z.boolean().default(false).describe("let x0 leave [-1, 1], as training on the bound does"),
-  probes: z
-    .number()
-    .int()
-    .min(1)
-    .max(1000)
-    .default(1)
-    .describe("random directions of flow's trace, where it is not exact"),
-  tolerance: z.number().positive().max(0.1).default(1e-5).describe("tolerance of flow's solver"),
-  rows: z.number().int().min(1).max(100_000).default(20).describe("rows of the table: ranges of times, at most"),
-  batch: z.number().int().min(1).max(65_536).optional().describe("evaluations made at once"),
-  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes noise and times"),
-  dataDir: z.string().optional().describe("folder of the data set's files; nothing is downloaded into it"),
-  at: z
-    .string()
-    .optional()
-    .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
-  threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
+  count: whole(1, 10_000_000).default(1000).describe("samples of the held-out data to judge on, or images to draw"),
+  batch: whole(1, 65_536).optional().describe("evaluations made at once"),
+  ...seedOption("noise and times"),
+  ...dataOption,
+  ...checkpointOption,
+  ...engineOption,
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar and a table"),
+  ...grouped("Likelihood and error:", {
+    draws: whole(1, 100_000)
+      .default(4)
+      .describe(
+        "of bpd: times drawn for each sample, besides the first; as many as there are makes the sum over times exact. Of error: samples for each small image",
+      ),
+    form: z
+      .enum(["denoising", "consistency"])
+      .default("denoising")
+      .describe("of bpd: two forms of the same bound; the second has more variance"),
+    unclipped: z.boolean().default(false).describe("of bpd: let x0 leave [-1, 1], as training on the bound does"),
+    rows: whole(1, 100_000).default(20).describe("of bpd: rows of the table, ranges of times, at most"),
+    probes: whole(1, 1000).default(1).describe("of flow: random directions of the trace, where it is not exact"),
+    tolerance: z.number().positive().max(0.1).default(1e-5).describe("of flow: tolerance of the solver"),
+  }),
   ...measureOptions,
 })
 
@@ -138,13 +123,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
     throw new MisuseError(
       `--metric: got ${metric}, a run of ${config.recipe} like this is judged by ${metrics.join(" or ")}`,
     )
-  const data = await experiment.heldOut(o.dataDir).catch((error: Error) => {
-    throw new MisuseError(error.message)
-  })
-  if (o.count > data.length)
-    throw new MisuseError(
-      `--count: got ${o.count}, expected at most the ${data.length} held-out samples of ${data.name}`,
-    )
+  const { x } = await heldOutOf(experiment, o)
   const stop = new Interrupt()
   stop.listen()
   const bar = new Progress("eval", o.count)
@@ -153,7 +132,6 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
   try {
     const { draws, form, rows, batch, seed, probes, tolerance } = o
     const options = { seed, signal: stop.signal, ...(batch !== undefined && { batch }) }
-    const { x } = data.batch(range(o.count))
     const steps =
       metric === "error"
         ? experiment.error!(x, { draws, seed, signal: stop.signal })

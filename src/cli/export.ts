@@ -14,10 +14,10 @@ import { writeSafetensors } from "../io/safetensors.ts"
 import type { Experiment, Exported } from "../recipes/recipe.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { makeFolders } from "../train/disk.ts"
-import { expectOnly } from "./draw.ts"
+import { expectOnly, guidanceOf, guidanceOptions } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
+import { checkpointOption } from "./options.ts"
 import { expectFolder, loadRun, sizeText } from "./runs.ts"
-import { sampleOptions } from "./sample.ts"
 import { Voice } from "./voice.ts"
 
 const { sampler, ...samplers } = samplingOptions
@@ -31,22 +31,23 @@ export const exportOptions = z.strictObject({
     .describe(
       "folder to write into (default: the run folder; of diffusers, the folder diffusers in it); with --sampler, the file (default: sampler.onnx there)",
     ),
-  sampler: (sampler as z.ZodDefault<z.ZodType>)
-    .unwrap()
-    .optional()
-    .describe("write this sampler whole, its steps inside, as one file: noise in, images out; any but probabilityFlow"),
-  guidance: sampleOptions.shape.guidance.describe(
-    "scale of classifier-free guidance, fixed in the file (default: an input of it; 1 follows labels as the data do, in half the time)",
-  ),
-  rescale: sampleOptions.shape.rescale,
-  interval: sampleOptions.shape.interval,
-  ...samplers,
   label: z
     .string()
     .optional()
     .describe("diffusers: draw this class alone, or none, since its pipelines name no classes"),
-  at: sampleOptions.shape.at,
-  json: sampleOptions.shape.json,
+  ...checkpointOption,
+  json: z.boolean().default(false).describe("one JSON object a line"),
+  guidance: guidanceOptions.guidance.describe(
+    "scale of classifier-free guidance, fixed in the file (default: an input of it; 1 follows labels as the data do, in half the time)",
+  ),
+  rescale: guidanceOptions.rescale,
+  interval: guidanceOptions.interval,
+  sampler: (sampler as z.ZodDefault<z.ZodType>)
+    .unwrap()
+    .optional()
+    .describe("write this sampler whole, its steps inside, as one file: noise in, images out; any but probabilityFlow")
+    .meta({ heading: "Sampler:" }),
+  ...samplers,
 })
 
 /** The files that {@link writeExport} writes. */
@@ -149,13 +150,11 @@ const plain = ["format", "out", "label", "at", "json"]
 
 async function exportSampler(folder: string, o: z.output<typeof exportOptions>, voice: Voice): Promise<number> {
   const { guidance, rescale, interval, at, out: file = join(folder, "sampler.onnx") } = o
-  await expectFolder("--out", file)
   const { experiment, step } = await loadRun(folder, { at, voice })
+  await expectFolder("--out", file)
   const exported = experiment.exportedSampler({
     ...samplerOptions(o),
-    ...(guidance !== undefined && { guidance }),
-    ...(rescale !== undefined && { rescale }),
-    ...(interval !== undefined && { interval: [interval[0], interval[1]] as const }),
+    ...guidanceOf({ guidance, rescale, interval }, 0),
   })
   const onnx = await onnxOf(exported, experiment)
   await writeFileAtomic(file, onnx)

@@ -12,6 +12,7 @@ import { type FeatureNetwork, pixels } from "../metrics/network.ts"
 import { onnxFeatures } from "../metrics/onnx.ts"
 import { stateDict } from "../nn/module.ts"
 import { trainLeNet } from "../recipes/lenet.ts"
+import { grouped, whole } from "../recipes/options.ts"
 import type { Experiment } from "../recipes/recipe.ts"
 import { MisuseError } from "./flags.ts"
 import { Progress } from "./progress.ts"
@@ -20,18 +21,14 @@ import type { Voice } from "./voice.ts"
 const perChannel = z.array(z.number()).min(1).max(65_536)
 
 /** Options of features. */
-export const featureOptions = {
+export const featureOptions = grouped("What they are measured in:", {
   features: z
     .string()
     .default("lenet")
     .describe(
       "what images are measured in: lenet, trained once on the data and kept in the run folder; a folder to keep it in, for several runs; a .safetensors file of one; an .onnx file; or pixels",
     ),
-  lenetSteps: z
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
+  lenetSteps: whole(1, 1_000_000)
     .optional()
     .describe("updates of that LeNet (default: five epochs of at most 60,000 images)"),
   featureOutput: z.string().optional().describe("onnx: the output that holds the features (default: the first)"),
@@ -40,14 +37,14 @@ export const featureOptions = {
     .array(z.number())
     .length(2)
     .optional()
-    .describe("onnx: what black and white are to it, before mean and deviation (default -1,1)"),
+    .describe("onnx: what black and white are to it, before mean and deviation (default: -1,1)"),
   featureMean: perChannel.optional().describe("onnx: what it has subtracted, one number or one a channel"),
   featureStd: perChannel.optional().describe("onnx: what it has divided by, the same"),
   featureResize: z
     .boolean()
     .default(false)
     .describe("onnx: resize images to the size it asks for; numbers depend on it"),
-}
+})
 
 /** Flags of ONNX files. */
 export const onnxKeys = ["featureOutput", "featureLogits", "featureRange", "featureMean", "featureStd", "featureResize"]

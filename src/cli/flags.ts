@@ -46,7 +46,7 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
         : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
     const option = new Option(
       `${isOn ? flagOf(key).replace("--", "--no-") : flagOf(key)}${value}`,
-      `${description}${choices ? `: ${choices.join(", ")}` : ""}${shown}`,
+      `${choices ? withChoices(description, choices) : description}${shown}`,
     )
     if (heading !== undefined) option.helpGroup(heading)
     // Where the one that turns it off is not preceded by the other, the parser makes up a default that wins over a file.
@@ -56,10 +56,17 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
   return command
 }
 
+/** A description and the choices there are, before what it says of the default. */
+function withChoices(description: string, choices: readonly string[]): string {
+  const [, text, rest = ""] = /^(.*?)( \(default[^()]*\))?$/.exec(description)!
+  return `${text}: ${choices.join(", ")}${rest}`
+}
+
 /** Text from the command line as the schema's types want it; what cannot be read stays text, for the schema to refuse. */
 function parsed(text: unknown, { type, items }: JsonSchema): unknown {
   if (typeof text !== "string") return text
-  if (type === "number" || type === "integer") return text.trim() === "" ? text : Number(text)
+  if (type === "number" || type === "integer")
+    return text.trim() === "" || !Number.isFinite(Number(text)) ? text : Number(text)
   if (type === "array" && items !== undefined) return text.split(",").map((part) => parsed(part, items))
   return text
 }
@@ -95,6 +102,8 @@ function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unkn
     .replace(/^(Invalid input: expected|Too (small|big): expected) ?/, "expected ")
     .replace(/^expected \w+ to be/, "expected")
     .replace(/, received \w+$/, "")
+    .replace(/^expected array to have exactly (\d+) items$/, "expected $1 of them, with a comma between")
+    .replace(/^expected int$/, "expected a whole number")
     .replace(/^Invalid option: expected one of (.*)$/, (_, list: string) => `expected ${words(list)}`)
   return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
 }

@@ -1,5 +1,5 @@
 /** What `tweedie sample` is given to work from: samples by file or from held-out data, and holes by file or by name. */
-import { type Dataset, range } from "../data/dataset.ts"
+import { type Batch, type Dataset, prepared, range } from "../data/dataset.ts"
 import { array, castArray, type NdArray } from "../engine/array.ts"
 import type { Experiment } from "../recipes/recipe.ts"
 import { MisuseError } from "./flags.ts"
@@ -25,7 +25,25 @@ export async function samplesFrom(
   const data = await heldOut().catch((error: Error) => {
     throw new MisuseError(`${flag} test: ${error.message}`)
   })
-  return castArray(data.batch(range(Math.min(count, data.length))).x, "float32")
+  const { x } = await prepared(data, range(Math.min(count, data.length)))
+  return castArray(x, "float32")
+}
+
+/**
+ * The first `count` items of the data that training never sees.
+ *
+ * @throws MisuseError when they cannot be read, or are fewer.
+ */
+export async function heldOutOf(
+  { heldOut }: Pick<Experiment, "heldOut">,
+  { count, dataDir }: { readonly count: number; readonly dataDir?: string | undefined },
+): Promise<Batch> {
+  const data = await heldOut(dataDir).catch((error: Error) => {
+    throw new MisuseError(error.message)
+  })
+  if (count > data.length)
+    throw new MisuseError(`--count: got ${count}, expected at most the ${data.length} held-out samples of ${data.name}`)
+  return prepared(data, range(count))
 }
 
 /**
@@ -65,7 +83,9 @@ export async function givenOf(
     if (otherwise === undefined) throw error
     return otherwise
   })
-  const indices = range(count).map((i) => i % images.length)
-  await images.prepare?.(indices)
-  return given.of(images.batch(indices).x)
+  const { x } = await prepared(
+    images,
+    range(count).map((i) => i % images.length),
+  )
+  return given.of(x)
 }

@@ -1,6 +1,6 @@
 /** Images that are measured: where they lie, and how they come batch by batch. */
 import { readFile, stat } from "node:fs/promises"
-import { type Dataset, subset } from "../data/dataset.ts"
+import { type Dataset, inOrder, subset, take } from "../data/dataset.ts"
 import { imageFolder, lookIntoFolder } from "../data/folder.ts"
 import type { SampleStep } from "../diffusion/samplers/sampler.ts"
 import { array, castArray, type NdArray, sizeOf } from "../engine/array.ts"
@@ -25,11 +25,11 @@ export function ofDataset(data: Dataset, name: string): ImageStream {
     name,
     count: data.length,
     images: async function* (told) {
-      for (let from = 0; from < data.length; from += rows) {
-        const at = Int32Array.from({ length: Math.min(rows, data.length - from) }, (_, i) => from + i)
-        await data.prepare?.(at)
-        yield data.batch(at).x
-        told(from + at.length)
+      let done = 0
+      for await (const { x } of inOrder(data, rows)) {
+        yield x
+        done += x.shape[0]
+        told(done)
       }
     },
   }
@@ -86,11 +86,7 @@ export async function ofFiles(path: string, shape: readonly number[], count: num
       `--images ${path}: pictures are ${heights.join(" to ")} high and ${widths.join(" to ")} wide, expected ${height} x ${width} as the data are (numbers depend on how pictures are scaled, so it is not done here)`,
     )
   const data = await imageFolder(path, { size: [height, width], channels: channels === 1 ? 1 : 3 })
-  const part = subset(
-    data,
-    Int32Array.from({ length: enough(data.length) }, (_, i) => i),
-  )
-  return ofDataset(part, path)
+  return ofDataset(take(data, enough(data.length)), path)
 }
 
 async function ofArray(

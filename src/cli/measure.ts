@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts"
 import { array, sizeOf } from "../engine/array.ts"
 import { UsageError } from "../engine/shape.ts"
 import { evaluateSets, type MeasureName, type MeasureReport, measureNames, readSet } from "../metrics/evaluate.ts"
+import { grouped, whole } from "../recipes/options.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { expectOnly, guidanceOf, guidanceOptions } from "./draw.ts"
 import { type Features, featureOptions, featuresFor, onnxKeys } from "./features.ts"
@@ -25,17 +26,19 @@ export type MeasureWord = (typeof measureWords)[number]
 
 /** Options of these measures alone. */
 export const measureOptions = {
-  images: z
-    .string()
-    .optional()
-    .describe(
-      "measure these in place of samples: a folder of pictures, a .npy file as `sample` writes it, or data, which are real images (the floor)",
-    ),
-  against: z
-    .enum(["held-out", "train"])
-    .default("held-out")
-    .describe("which part of the data images are compared with"),
-  againstCount: z.number().int().min(2).max(10_000_000).default(10_000).describe("how many of those, at most"),
+  ...grouped("Images that are measured:", {
+    images: z
+      .string()
+      .optional()
+      .describe(
+        "measure these in place of samples: a folder of pictures, a .npy file as `sample` writes it, or data, which are real images (the floor)",
+      ),
+    against: z
+      .enum(["held-out", "train"])
+      .default("held-out")
+      .describe("which part of the data images are compared with"),
+    againstCount: whole(2, 10_000_000).default(10_000).describe("how many of those, at most"),
+  }),
   ...featureOptions,
   ...guidanceOptions,
   ...samplingOptions,

@@ -8,19 +8,17 @@ import { type NdArray, sizeOf } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { writeFileAtomic } from "../io/atomic.ts"
 import { writeNpy } from "../io/npy.ts"
-
 import { encodePng, type Raster } from "../io/png.ts"
+import { grouped, whole } from "../recipes/options.ts"
 import { pictureOf } from "../recipes/picture.ts"
 import type { Experiment, Guided, SampleRequest } from "../recipes/recipe.ts"
-
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { isRun } from "../train/run.ts"
 import { expectOnly, guidanceOf, guidanceOptions, repeated } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
-
 import { givenOf, holes, maskFrom, samplesFrom } from "./given.ts"
 import { readSamples } from "./labels.ts"
-
+import { checkpointOption, engineOption, seedOption } from "./options.ts"
 import { terminalPicture } from "./picture.ts"
 import { isPretrained, loadPretrained, schedulerNames } from "./pretrained.ts"
 import { Progress } from "./progress.ts"
@@ -29,59 +27,64 @@ import { Voice } from "./voice.ts"
 
 /** Options of the verb. */
 export const sampleOptions = z.strictObject({
-  count: z.number().int().min(1).max(1_000_000).default(64).describe("how many samples"),
-  ...guidanceOptions,
-  from: z
-    .string()
-    .optional()
-    .describe(
-      "what to begin with: samples, partway; small images, of a run with --upscale; images, of an autoencoder. A PNG of one, .npy as this command writes it, or the word test for held-out data (default for the last two)",
-    ),
-  strength: z.number().positive().max(1).default(0.5).describe("how much of those is made anew: 1 is all"),
-  arc: z
-    .number()
-    .int()
-    .min(2)
-    .max(10_000)
-    .optional()
-    .describe("draw rows of this many, each along an arc between two draws of noise, or of samples --from a file"),
-  known: z.string().optional().describe("samples with a hole to fill, a file as above; the sampler repaint suits it"),
-  mask: z
-    .string()
-    .optional()
-    .describe(
-      `where those are known: a PNG or .npy, 1 (white) there and 0 in the hole; or ${holes.join(", ")} for a hole`,
-    ),
-  ...samplingOptions,
-  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe("fixes the noise"),
+  count: whole(1, 1_000_000).default(64).describe("how many samples"),
+  ...seedOption("the noise"),
   noise: z
     .enum(["per-sample", "torch"])
     .optional()
     .describe(
       "per-sample: sample i depends on the seed and i alone, as of runs; torch: what torch.manual_seed(seed) draws for all, as of folders of diffusers",
     ),
-  scheduler: z
-    .enum(schedulerNames)
-    .optional()
-    .describe("of a folder of diffusers: the scheduler to make of its configuration (default: its own)"),
-  weights: z.string().optional().describe("of a folder of diffusers: which variant of its weights, such as fp16"),
-  size: z
-    .array(z.number().int().min(1).max(65_536))
-    .min(1)
-    .max(2)
-    .optional()
-    .describe("of a folder of diffusers that does not say: how large its images are (32, or height,width)"),
+  out: z.string().optional().describe("file to write (default: samples.<format> in the folder)"),
   format: z
     .enum(["png", "npy"])
     .default("png")
     .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
-  out: z.string().optional().describe("file to write (default: samples.<format> in the folder)"),
-  at: z
-    .string()
-    .optional()
-    .describe("checkpoint: last, best or a step (default: the best if losses tell, else the last)"),
+  ...checkpointOption,
+  ...engineOption,
   json: z.boolean().default(false).describe("one JSON object a line"),
-  threads: z.number().int().min(1).max(1024).optional().describe("threads of the engine (default: all processors)"),
+  ...guidanceOptions,
+  ...grouped("What to begin with:", {
+    from: z
+      .string()
+      .optional()
+      .describe(
+        "samples to begin partway with; small images, of a run with --upscale; images, of an autoencoder. A PNG of one, .npy as this command writes it, or the word test for held-out data (default for the last two)",
+      ),
+    strength: z
+      .number()
+      .positive()
+      .max(1)
+      .optional()
+      .describe("how much of samples --from is made anew: 1 is all (default: 0.5)"),
+    arc: whole(2, 10_000)
+      .optional()
+      .describe("draw rows of this many, each along an arc between two draws of noise, or of samples --from a file"),
+    known: z
+      .string()
+      .optional()
+      .describe("samples with a hole to fill, a file or test as above; the sampler repaint suits it"),
+    mask: z
+      .string()
+      .optional()
+      .describe(
+        `where those are known: a PNG or .npy, 1 (white) there and 0 in the hole; or ${holes.join(", ")} for a hole`,
+      ),
+  }),
+  ...samplingOptions,
+  ...grouped("Model folders of diffusers:", {
+    scheduler: z
+      .enum(schedulerNames)
+      .optional()
+      .describe("the scheduler to make of the folder's configuration (default: its own)"),
+    weights: z.string().optional().describe("which variant of the weights, such as fp16"),
+    size: z
+      .array(whole(1, 65_536))
+      .min(1)
+      .max(2)
+      .optional()
+      .describe("how large images are, where the folder does not say (32, or height,width)"),
+  }),
 })
 
 type SampleFlags = z.output<typeof sampleOptions>
@@ -92,6 +95,10 @@ async function asked(
   model: Pick<Experiment, "shape"> & Partial<Pick<Experiment, "given" | "heldOut">>,
 ): Promise<Guided & Pick<SamplerOptions, "labels" | "given">> {
   const { count, from, arc, strength, known, mask } = o
+  if (strength !== undefined && (from === undefined || arc !== undefined || model.given !== undefined))
+    throw new MisuseError(
+      `--strength: got it ${from === undefined ? "without --from" : arc !== undefined ? "with --arc" : "for a run whose samples are made of images"}, expected it with samples to begin partway with`,
+    )
   const samples = async (flag: string, path: string, n = count): Promise<NdArray<"float32">> =>
     repeated(await samplesFrom(flag, path, model, n), n)
   if ((known === undefined) !== (mask === undefined))
@@ -101,7 +108,10 @@ async function asked(
     from === undefined || made !== undefined
       ? undefined
       : // The ends of rows, or one for each sample.
-        { x: await samples("--from", from, arc === undefined ? count : 2 * Math.ceil(count / arc)), strength }
+        {
+          x: await samples("--from", from, arc === undefined ? count : 2 * Math.ceil(count / arc)),
+          strength: strength ?? 0.5,
+        }
   const given = await (async () => {
     if (made !== undefined && from !== undefined && from !== "test")
       return repeated(await readSamples("--from", from, made.shape), count)

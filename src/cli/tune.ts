@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import { z } from "zod"
-import { type Dataset, dataset, range, split } from "../data/dataset.ts"
+import { type Dataset, dataset, inOrder, split } from "../data/dataset.ts"
 import { imageFolder, lookIntoFolder } from "../data/folder.ts"
 import { loader } from "../data/loader.ts"
 import { array, type NdArray } from "../engine/array.ts"
@@ -19,38 +19,48 @@ import { parameterCount, variables } from "../nn/module.ts"
 import { ImportedClassifier } from "../nn/transfer.ts"
 import { adamW } from "../optim/adam.ts"
 import { lrCosine } from "../optim/curves.ts"
+import { grouped, whole } from "../recipes/options.ts"
 import { train } from "../train/loop.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { Interrupt } from "./interrupt.ts"
+import { engineOption, seedOption } from "./options.ts"
 import { Progress } from "./progress.ts"
 import { lineOf, Voice } from "./voice.ts"
 
-const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
-
 /** Options of the verb. */
 export const tuneOptions = z.strictObject({
-  dataDir: z.string().describe("folder of pictures, one sub-folder a class, in the order of their names"),
-  train: z
-    .enum(["head", "all"])
-    .default("head")
-    .describe("what is trained: the last layer on the features as they are, or every layer"),
-  keepHead: z.boolean().default(false).describe("go on with the file's own last layer, whose classes are the folder's"),
-  cut: z.string().optional().describe("value of the file that a new last layer takes (default: what its own takes)"),
-  epochs: whole(1, 100_000).default(5).describe("times that every picture is trained on"),
-  steps: whole(1, 2 ** 31 - 1)
-    .optional()
-    .describe("updates to make, in place of epochs"),
-  batch: whole(1, 65_536).default(32).describe("pictures an update"),
-  lr: z.number().positive().max(10).default(1e-3).describe("learning rate at first; it falls to 0 as a cosine"),
-  holdout: z.number().gt(0).lt(1).default(0.1).describe("share of the pictures that are only judged on"),
-  mean: z.array(z.number()).default([0.5]).describe("what the network expects taken off pixels in [0, 1], by channel"),
-  std: z.array(z.number().positive()).default([0.5]).describe("and what it expects them divided by then"),
-  size: whole(1, 4096).optional().describe("height and width of pictures, where the file leaves them open"),
-  skipBroken: z.boolean().default(false).describe("pass over pictures that cannot be read"),
   out: z.string().optional().describe("file to write (default: the model's name with -tuned, in this folder)"),
-  seed: whole(0, Number.MAX_SAFE_INTEGER).default(0).describe("fixes the new layer, the held-out share and the order"),
-  threads: whole(1, 1024).optional().describe("threads of the engine (default: all processors)"),
+  ...seedOption("the new layer, the held-out share and the order"),
+  ...engineOption,
   json: z.boolean().default(false).describe("one JSON object a line instead of a progress bar"),
+  ...grouped("Pictures:", {
+    dataDir: z.string().describe("folder of pictures, one sub-folder a class, in the order of their names"),
+    holdout: z.number().gt(0).lt(1).default(0.1).describe("share of the pictures that are only judged on"),
+    mean: z
+      .array(z.number())
+      .default([0.5])
+      .describe("what the network expects taken off pixels in [0, 1], by channel"),
+    std: z.array(z.number().positive()).default([0.5]).describe("and what it expects them divided by then"),
+    size: whole(1, 4096).optional().describe("height and width of pictures, where the file leaves them open"),
+    skipBroken: z.boolean().default(false).describe("pass over pictures that cannot be read"),
+  }),
+  ...grouped("Training:", {
+    train: z
+      .enum(["head", "all"])
+      .default("head")
+      .describe("what is trained: the last layer on the features as they are, or every layer"),
+    keepHead: z
+      .boolean()
+      .default(false)
+      .describe("go on with the file's own last layer, whose classes are the folder's"),
+    cut: z.string().optional().describe("value of the file that a new last layer takes (default: what its own takes)"),
+    epochs: whole(1, 100_000).default(5).describe("times that every picture is trained on"),
+    steps: whole(1, 2 ** 31 - 1)
+      .optional()
+      .describe("updates to make, in place of epochs"),
+    batch: whole(1, 65_536).default(32).describe("pictures an update"),
+    lr: z.number().positive().max(10).default(1e-3).describe("learning rate at first; it falls to 0 as a cosine"),
+  }),
 })
 
 type Options = z.output<typeof tuneOptions>
@@ -186,21 +196,6 @@ function normaliser({ mean, std }: Options, channels: number): (x: Tensor) => Te
   return (x) => x.mul(scale).add(shift)
 }
 
-/** Batches of a data set in its own order, each when its files have been read. */
-async function* inOrder(
-  data: Dataset,
-  size: number,
-  signal: AbortSignal,
-): AsyncGenerator<ReturnType<Dataset["batch"]>> {
-  const all = range(data.length)
-  for (let from = 0; from < data.length; from += size) {
-    signal.throwIfAborted()
-    const part = all.slice(from, from + size)
-    await data.prepare?.(part)
-    yield data.batch(part)
-  }
-}
-
 async function accuracyOf(
   model: ImportedClassifier,
   normal: (x: Tensor) => Tensor,
@@ -211,7 +206,8 @@ async function accuracyOf(
   const run = compile((x: Tensor) => model.forward(normal(x)))
   let right = 0
   try {
-    for await (const { x, y } of inOrder(data, batch, signal)) {
+    for await (const { x, y } of inOrder(data, batch)) {
+      signal.throwIfAborted()
       const logits = await run(x)
       for (const [i, label] of y!.data.entries()) {
         const own = logits.data.slice(i * model.classes, (i + 1) * model.classes) as Float32Array
@@ -238,7 +234,8 @@ async function featuresOf(
   const bar = new Progress("features", data.length)
   let done = 0
   try {
-    for await (const { x, y } of inOrder(data, batch, signal)) {
+    for await (const { x, y } of inOrder(data, batch)) {
+      signal.throwIfAborted()
       features.set((await run(x)).data as Float32Array, done * model.width)
       labels.set(y!.data, done)
       done += x.shape[0]

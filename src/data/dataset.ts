@@ -141,6 +141,23 @@ export function subset(source: Dataset, indices: Int32Array | readonly number[])
   }
 }
 
+/** The items of these numbers, when all that they need has been got ready. */
+export async function prepared(source: Dataset, indices: Int32Array): Promise<Batch> {
+  await source.prepare?.(indices)
+  return source.batch(indices)
+}
+
+/** Batches of at most `size` items in the order of `source`, each got ready when it is asked for. */
+export async function* inOrder(source: Dataset, size: number): AsyncGenerator<Batch> {
+  for (let from = 0; from < source.length; from += size) {
+    const to = Math.min(source.length, from + size)
+    yield await prepared(
+      source,
+      Int32Array.from({ length: to - from }, (_, i) => from + i),
+    )
+  }
+}
+
 /** The first `count` items of `source`. */
 export function take(source: Dataset, count: number): Dataset {
   if (!(Number.isInteger(count) && count >= 0 && count <= source.length)) {

@@ -1,6 +1,7 @@
 /** TensorBoard's event files: curves and pictures of a training, as records that are only ever added. */
 
-import { WireReader, WireWriter } from "../engine/wire.ts"
+import { WireReader } from "../engine/wire/read.ts"
+import { WireWriter } from "../engine/wire/write.ts"
 import { crc32c } from "./checksum.ts"
 import { encodePng, type Raster } from "./png.ts"
 

@@ -1,9 +1,9 @@
 /** Recipe that denoises latents: an autoencoder, trained before, and a U-Net between its encoder and decoder. */
 import { z } from "zod"
-import { range } from "../data/dataset.ts"
+import { prepared, range } from "../data/dataset.ts"
 import { classify } from "../diffusion/classify.ts"
 import type { Denoiser } from "../diffusion/denoiser.ts"
-import { type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
+import { last, type SampleStep, toImages } from "../diffusion/samplers/sampler.ts"
 import type { NdArray } from "../engine/array.ts"
 import { seeded } from "../nn/init.ts"
 import { freeze, loadStateDict, variables as variablesOf } from "../nn/module.ts"
@@ -78,11 +78,8 @@ export const latent: Recipe = {
     const network = autoencoderOf("latent", coder, { batch: o.batch })
     await loadCoder(network, run)
     const images = await imagesOf(coder).data()
-    const indices = range(Math.min(looked, images.length))
-    await images.prepare?.(indices)
-    const program = codec(network)
-    const { mean, std } = spreadOf(await program.encode(images.batch(indices).x))
-    await program.dispose()
+    const { x } = await prepared(images, range(Math.min(looked, images.length)))
+    const { mean, std } = spreadOf(await withCodec(network, (program) => program.encode(x)))
     return { ...o, coder: { ...coder, scalingFactor: 1 / std, shiftFactor: mean } } as never
   },
   build: (all) => build(all as unknown as Options),
@@ -222,13 +219,12 @@ async function* judgedBySamples(
   const made: Float32Array[] = []
   for (let start = 0; start < count; start += 64) {
     const rows = Math.min(64, count - start)
-    let last: SampleStep | undefined
     const steps = Math.min(50, model.process.steps)
     const request = { count: rows, sampler: "ddim", steps, seed: seed + start, batch: Math.min(64, count) } as const
-    for await (const step of sampled(model, { ...request, ...(signal && { signal }) }, { classes })) last = step
-    made.push(last!.x.data)
+    const { x: z } = await last(sampled(model, { ...request, ...(signal && { signal }) }, { classes }))
+    made.push(z.data)
     const done = start + rows
-    const [seen, drawn] = [rowsOf(encoded, 0, done), { ...last!.x, shape: [done, ...model.shape], data: joined(made) }]
+    const [seen, drawn] = [rowsOf(encoded, 0, done), { ...z, shape: [done, ...model.shape], data: joined(made) }]
     const [of, by] = [seen, drawn].map((z) => channelSpreads(z))
     const apart = (key: "mean" | "std"): number => Math.max(...of.map((c, k) => Math.abs(c[key] - by[k][key])))
     const [whole, own] = [spreadOf(seen), spreadOf(drawn)]

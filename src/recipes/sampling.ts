@@ -15,9 +15,9 @@ import type { NdArray } from "../engine/array.ts"
 import { maximum, minimum } from "../engine/ops/elementwise.ts"
 import { batchSize } from "../engine/shape.ts"
 import type { Tensor } from "../engine/tensor.ts"
+import { whole } from "./options.ts"
 import type { Exported, SampleRequest, WholeRequest } from "./recipe.ts"
 
-const whole = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most)
 const names = Object.keys(samplers) as [SamplerName, ...SamplerName[]]
 
 /** Which samplers read an option; all of them where none are named. */
@@ -39,14 +39,16 @@ const read: Readonly<Record<string, Read>> = {
   },
   spacing: {
     by: [...onPaths, "langevin"],
-    schema: z.enum(spacings as [string, ...string[]]).describe("which noise levels the steps visit (default trailing)"),
+    schema: z
+      .enum(spacings as [string, ...string[]])
+      .describe("which noise levels the steps visit (default: trailing)"),
   },
   offset: { by: onPaths, schema: whole(0, 100_000).describe("added to leading times") },
   final: {
     by: [...onPaths, "probabilityFlow"],
     schema: z
       .enum(["zero", "first"])
-      .describe("where the last step ends: at the data, or at the first time (default zero)"),
+      .describe("where the last step ends: at the data, or at the first time (default: zero)"),
   },
   eta: {
     by: ["ddim", "eulerAncestral"],
@@ -54,7 +56,7 @@ const read: Readonly<Record<string, Read>> = {
       .number()
       .min(0)
       .max(1)
-      .describe("share of fresh noise: 0 is deterministic (default 0 for ddim, 1 for eulerAncestral)"),
+      .describe("share of fresh noise: 0 is deterministic (default: 0 for ddim, 1 for eulerAncestral)"),
   },
   rederive: {
     by: ["ddim"],
@@ -64,57 +66,63 @@ const read: Readonly<Record<string, Read>> = {
     by: ["ddpm"],
     schema: z.enum(["small", "large", "learned"]).describe("variance of the steps (default: the model's)"),
   },
-  order: { by: [...solvers, "unipc"], schema: whole(1, 3).describe("order of the solver (default 2)") },
+  order: { by: [...solvers, "unipc"], schema: whole(1, 3).describe("order of the solver (default: 2)") },
   algorithm: {
     by: solvers,
     schema: z
       .enum(algorithms as [string, ...string[]])
-      .describe("which form of the flow is solved (default dpmsolver++)"),
+      .describe("which form of the flow is solved (default: dpmsolver++)"),
   },
-  solver: { by: solvers, schema: z.enum(["midpoint", "heun"]).describe("how slopes count (default midpoint)") },
+  solver: { by: solvers, schema: z.enum(["midpoint", "heun"]).describe("how slopes count (default: midpoint)") },
   eulerAtFinal: { by: solvers, schema: z.boolean().describe("make the last step one of order 1") },
   lowerOrderFinal: {
     by: [...solvers, "unipc"],
     schema: z.boolean().default(true).describe("keep the order to the end, however few the steps"),
   },
-  variant: { by: ["unipc"], schema: z.enum(["bh1", "bh2"]).describe("scale of differences (default bh2)") },
+  variant: { by: ["unipc"], schema: z.enum(["bh1", "bh2"]).describe("scale of differences (default: bh2)") },
   predictX0: { by: ["unipc"], schema: z.boolean().default(true).describe("integrate the noise, not x0") },
   skipPrk: { by: ["pndm"], schema: z.boolean().default(true).describe("begin with three steps of Runge and Kutta") },
   churn: {
     by: stochastic,
-    schema: z.number().min(0).max(1e4).describe("noise added over all steps, EDM's S_churn (default 0)"),
+    schema: z.number().min(0).max(1e4).describe("noise added over all steps, EDM's S_churn (default: 0)"),
   },
   churnMin: { by: stochastic, schema: z.number().min(0).describe("least level at which noise is added, S_tmin") },
   churnMax: { by: stochastic, schema: z.number().min(0).describe("largest level at which noise is added, S_tmax") },
   churnNoise: {
     by: stochastic,
-    schema: z.number().min(0).max(100).describe("standard deviation of that noise, S_noise (default 1)"),
+    schema: z.number().min(0).max(100).describe("standard deviation of that noise, S_noise (default: 1)"),
   },
   corrections: {
     by: ["predictorCorrector"],
-    schema: whole(0, 1000).describe("Langevin steps at each level (default 1)"),
+    schema: whole(0, 1000).describe("Langevin steps at each level (default: 1)"),
   },
   snr: {
     by: ["predictorCorrector"],
-    schema: z.number().positive().max(10).describe("length of those steps (default 0.16)"),
+    schema: z.number().positive().max(10).describe("length of those steps (default: 0.16)"),
   },
-  jump: { by: ["repaint"], schema: whole(1, 100_000).describe("steps gone back at a time (default a 25th of all)") },
+  jump: { by: ["repaint"], schema: whole(1, 100_000).describe("steps gone back at a time (default: a 25th of all)") },
   repeats: {
     by: ["repaint"],
-    schema: whole(1, 10_000).describe("how often each stretch of steps is taken (default 10)"),
+    schema: whole(1, 10_000).describe("how often each stretch of steps is taken (default: 10)"),
   },
-  inner: { by: ["langevin"], schema: whole(1, 100_000).describe("steps at each level (default 100)") },
-  stepSize: { by: ["langevin"], schema: z.number().positive().max(4).describe("size of a step (default 0.1)") },
-  rtol: { by: ["probabilityFlow"], schema: z.number().positive().max(1).describe("relative tolerance (default 1e-5)") },
-  atol: { by: ["probabilityFlow"], schema: z.number().positive().max(1).describe("absolute tolerance (default 1e-5)") },
-  clip: { by: names, schema: z.number().positive().describe("bound on predicted samples (default 1 for images)") },
+  inner: { by: ["langevin"], schema: whole(1, 100_000).describe("steps at each level (default: 100)") },
+  stepSize: { by: ["langevin"], schema: z.number().positive().max(4).describe("size of a step (default: 0.1)") },
+  rtol: {
+    by: ["probabilityFlow"],
+    schema: z.number().positive().max(1).describe("relative tolerance (default: 1e-5)"),
+  },
+  atol: {
+    by: ["probabilityFlow"],
+    schema: z.number().positive().max(1).describe("absolute tolerance (default: 1e-5)"),
+  },
+  clip: { by: names, schema: z.number().positive().describe("bound on predicted samples (default: 1 for images)") },
   threshold: {
     by: names,
     schema: z.number().min(0).max(1).describe("dynamic thresholding: the share of values that lie within the bound"),
   },
   thresholdMax: {
     by: names,
-    schema: z.number().positive().max(1e6).describe("largest bound of dynamic thresholding (default 1)"),
+    schema: z.number().positive().max(1e6).describe("largest bound of dynamic thresholding (default: 1)"),
   },
   compat: {
     by: onCompat,
@@ -124,14 +132,18 @@ const read: Readonly<Record<string, Read>> = {
 
 /** Options of drawing samples, by the library's names. Flags, help and validation follow from it. */
 export const samplingOptions: Readonly<Record<string, z.ZodType>> & { readonly sampler: z.ZodType } = {
-  sampler: z.enum(names).default("ddim").describe("how to sample"),
+  sampler: z.enum(names).default("ddim").describe("how to sample").meta({ heading: "Sampler:" }),
   ...Object.fromEntries(
     Object.entries(read).map(([key, { by, schema }]) => {
       // Who reads an option is told where it is a few; the others say so when they are given it.
-      const who = by.length > 4 ? "" : `${by.join(", ")}: `
+      const isOfFew = by.length <= 4
+      const who = isOfFew ? `${by.join(", ")}: ` : ""
       return [
         key,
-        (schema.def.type === "default" ? schema : schema.optional()).describe(`${who}${schema.description ?? ""}`),
+        (schema.def.type === "default" ? schema : schema.optional()).meta({
+          description: `${who}${schema.description ?? ""}`,
+          heading: isOfFew ? "What one sampler reads, or a few:" : "Sampler:",
+        }),
       ]
     }),
   ),

@@ -1,6 +1,6 @@
 /** A data set of latents: images through an encoder once, when they are first asked for. */
 
-import { type Dataset, forEachIndex } from "../data/dataset.ts"
+import { type Dataset, forEachIndex, prepared } from "../data/dataset.ts"
 import { array, type NdArray, sizeOf } from "../engine/array.ts"
 import { fold, Generator, keyOf } from "../engine/random.ts"
 import type { AutoencoderKL } from "./autoencoder.ts"
@@ -56,8 +56,7 @@ export function latents(
   let most = Math.max(1, Math.floor(cacheBytes / (4 * size * forms)))
 
   const encode = async (indices: Int32Array): Promise<void> => {
-    await images.prepare?.(indices)
-    const { x, y } = images.batch(indices)
+    const { x, y } = await prepared(images, indices)
     const z = await program.encode(flip ? beside(x, mirrored(x)) : x)
     for (const [k, i] of indices.entries()) {
       const formOf = (_: unknown, form: number): Float32Array => {

@@ -259,6 +259,11 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     ["sample", "run", "--steps", "1001"],
     /got 1001 steps, expected a whole number from 1 to 1000/,
   ],
+  ["a number that is none", ["sample", "run", "--steps", "many"], /--steps: got "many", expected number/],
+  ["a part of a step", ["sample", "run", "--steps", "1.5"], /--steps: got 1\.5, expected a whole number/],
+  ["one end of a range", ["sample", "run", "--interval", "3"], /--interval: got \[3\], expected 2 of them/],
+  ["a strength of nothing", ["sample", "run", "--strength", "0.3"], /--strength: got it without --from/],
+  ["a sampler of no run", ["export", "no-config", "--sampler", "ddim"], /no-config: no run here/],
   ["a checkpoint of no step", ["sample", "run", "--at", "best"], /run: no checkpoint has a validation loss/],
   [
     "a checkpoint that is no number",

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { loadRun } from "../../dist/cli/runs.js"
 import { range } from "../../dist/data/index.js"
+import { last } from "../../dist/diffusion/index.js"
 import { encodePng, writeFileAtomic } from "../../dist/io/index.js"
 import { recipes } from "../../dist/recipes/index.js"
 
@@ -24,11 +25,6 @@ const { values: flags, positionals } = parseArgs({
 const [coderRun, latentRun] = positionals
 const steps = Number(flags.steps)
 
-async function last(iterator) {
-  let found
-  for await (const step of iterator) found = step
-  return found
-}
 const save = async (name, picture) => {
   const file = join(flags.pictures, name)
   await writeFileAtomic(file, encodePng(picture))

@@ -1,6 +1,6 @@
 /** Reads ONNX files, which are untrusted: sizes are checked before anything is allocated, and errors name the byte. */
 import type { NdArray } from "../array.ts"
-import { WireReader } from "../wire.ts"
+import { WireReader } from "../wire/read.ts"
 import { elementName, elements } from "./element.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
 import { itemBytes, readEntry, readTensor } from "./tensor.ts"

@@ -1,6 +1,6 @@
 /** Reads one tensor of an ONNX file: every encoding of its values, checked against its sizes before anything is allocated. */
 import { allocate, bytesOf, type Data, type NdArray } from "../array.ts"
-import type { WireReader } from "../wire.ts"
+import type { WireReader } from "../wire/read.ts"
 import { brainBits, type Element, elementName, elements, halfBits, numberFields } from "./element.ts"
 
 /** What one number of a growing list may take: eight bytes, in the list that is outgrown and in its successor. */

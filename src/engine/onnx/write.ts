@@ -1,6 +1,6 @@
 /** Writes ONNX files. */
 import type { NdArray } from "../array.ts"
-import { WireWriter } from "../wire.ts"
+import { WireWriter } from "../wire/write.ts"
 import { codeOf } from "./element.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./model.ts"
 

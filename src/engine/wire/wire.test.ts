@@ -1,5 +1,6 @@
 import { expect, test } from "vitest"
-import { WireReader, WireWriter } from "./wire.ts"
+import { WireReader } from "./read.ts"
+import { WireWriter } from "./write.ts"
 
 const write = (body: (w: WireWriter) => void): Uint8Array => {
   const w = new WireWriter()
