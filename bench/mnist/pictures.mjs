@@ -57,7 +57,7 @@ for await (const { time, x, x0 } of experiment.sample({ sampler: "ddpm", steps: 
 }
 const reverse = upTo(count).flatMap((i) => [
   { name: "xt", images: joined(way.map((x) => rowsOf(x, [i]))), gap: i === 0 ? 0 : 8 },
-  { name: "x0 from it", images: joined(predicted.map((x) => rowsOf(x, [i]))) },
+  { name: "x0 predicted", images: joined(predicted.map((x) => rowsOf(x, [i]))) },
 ])
 const falling = seen.map((t, i) => ({ name: i === 0 ? `t = ${t}` : String(t), from: i, to: i + 1 }))
 console.log(writePng(place("mnist-reverse.png"), sheet({ rows: reverse, heads: falling, scale, columnGap: 3 })))

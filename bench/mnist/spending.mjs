@@ -11,12 +11,15 @@ export const spending = {
   ddim: single,
   euler: single,
   heun: double,
+  // At the last time of the cosine schedule there is 40,000 times as much noise as signal; these begin lower.
+  "heun, leading times": (n) => ({ sampler: "heun", spacing: "leading", ...double(n) }),
   "heun, karras levels": (n) => ({ sampler: "heun", spacing: "karras", ...double(n) }),
   dpmSolver: single,
   dpmSolverSingle: single,
   unipc: single,
   // The first step is made twice.
   pndm: (n) => ({ steps: n - 1 }),
+  "pndm, leading times": (n) => ({ sampler: "pndm", spacing: "leading", steps: n - 1 }),
   // It takes what its tolerance needs, which is never less than about fifty.
   probabilityFlow: (n) =>
     tolerances.has(n) ? { steps: 1, rtol: tolerances.get(n), atol: tolerances.get(n) } : undefined,
