@@ -27,7 +27,10 @@ function expectClose(actual: NdArray, expected: NdArray, what: string): void {
   }
 }
 
-describe.each(opCases)("$name", ({ fn, inputs, smooth }) => {
+// A loop is written as Scan, which the importer refuses by name (src/engine/fused/loop.test.ts runs its files).
+const readable = opCases.filter(({ name }) => !name.startsWith("loop"))
+
+describe.each(readable)("$name", ({ fn, inputs, smooth }) => {
   const specs = inputs.map(({ dtype, shape }): Spec => ({ dtype, shape }))
   const names = inputs.map((_, i) => `in${i}`)
   const readBack = async (f: (...x: Tensor[]) => Tensor | readonly Tensor[]): Promise<(...x: Tensor[]) => Tensor[]> => {

@@ -63,6 +63,7 @@ const others = [
   "oneVsRest",
   "perClass",
   "prCurve",
+  "linePlot",
   "prPlot",
   "reliability",
   "reliabilityPlot",
