@@ -11,7 +11,7 @@ export const spending = {
   ddim: single,
   euler: single,
   heun: double,
-  // At the last time of the cosine schedule there is 40,000 times as much noise as signal; these begin lower.
+  // At the last time of the cosine schedule there is 20,000 times as much noise as signal; these begin lower.
   "heun, leading times": (n) => ({ sampler: "heun", spacing: "leading", ...double(n) }),
   "heun, karras levels": (n) => ({ sampler: "heun", spacing: "karras", ...double(n) }),
   dpmSolver: single,
