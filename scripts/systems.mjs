@@ -94,6 +94,10 @@ const { values } = parseArgs({
 const report = readReport(values.report)
 if (report === null) fail(`there is no ${values.report} (run npx vitest run, which writes it)`)
 
+const elsewhere = report.tests.find(({ file }) => file.startsWith(".."))
+if (elsewhere !== undefined)
+  fail(`${values.report} is of another folder's tests (${elsewhere.file}); run npx vitest run here`)
+
 const entries = report.tests
   .flatMap(({ file, title, status }) => {
     const { ids, sentence } = idsOf(title)
