@@ -61,6 +61,9 @@ export class LocalRoom implements Room {
       const made = await ort.InferenceSession.create(bytes, {
         // Our own passes have done the work of the higher levels, two of which are wrong on some providers.
         graphOptimizationLevel: "basic",
+        // A pattern is one block for all values of a run, taken beside what the first run took value by value: a training
+        // step would hold half as much again, and be no faster.
+        enableMemPattern: false,
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         logSeverityLevel: 3,
