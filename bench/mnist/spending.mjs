@@ -3,24 +3,21 @@ const single = (n) => ({ steps: n })
 // Two questions a step but for the last.
 const double = (n) => ({ steps: Math.floor((n + 1) / 2) })
 const tolerances = new Map([
-  [50, 0.03],
-  [100, 0.001],
+  [50, 0.01],
+  [100, 0.0002],
 ])
 
 export const spending = {
   ddim: single,
   euler: single,
-  heun: double,
-  // At the last time of the cosine schedule there is 20,000 times as much noise as signal; these begin lower.
-  "heun, leading times": (n) => ({ sampler: "heun", spacing: "leading", ...double(n) }),
-  "heun, karras levels": (n) => ({ sampler: "heun", spacing: "karras", ...double(n) }),
+  // Once in the first step, which is straight, and in the last.
+  heun: (n) => ({ steps: Math.floor(n / 2) + 1 }),
   dpmSolver: single,
   dpmSolverSingle: single,
   unipc: single,
-  // The first step is made twice.
+  // The second step, the first by its own rules, is made twice.
   pndm: (n) => ({ steps: n - 1 }),
-  "pndm, leading times": (n) => ({ sampler: "pndm", spacing: "leading", steps: n - 1 }),
-  // It takes what its tolerance needs, which is never less than about fifty.
+  // It takes what its tolerance needs, which is never less than about thirty.
   probabilityFlow: (n) =>
     tolerances.has(n) ? { steps: 1, rtol: tolerances.get(n), atol: tolerances.get(n) } : undefined,
   ddpm: single,

@@ -41,7 +41,14 @@ const read: Readonly<Record<string, Read>> = {
     by: [...onPaths, "langevin"],
     schema: z
       .enum(spacings as [string, ...string[]])
-      .describe("which noise levels the steps visit (default: trailing)"),
+      .describe("which noise levels the steps visit (default: trailing; karras for heun, exponential for langevin)"),
+  },
+  sigmaMax: {
+    by: names,
+    schema: z
+      .number()
+      .positive()
+      .describe("leave out levels with more than this sigma / signal (80 is noise to the eye)"),
   },
   offset: { by: onPaths, schema: whole(0, 100_000).describe("added to leading times") },
   final: {

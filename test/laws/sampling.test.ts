@@ -1,16 +1,17 @@
 /** Laws of single samplers, of paths, and of what all samplers are asked with, on data whose best denoiser is known. */
 import { expect, test } from "vitest"
 import { denoiser, type Network, type Predict } from "../../src/diffusion/denoiser.ts"
-import { gaussian } from "../../src/diffusion/process.ts"
+import { gaussian, type Process } from "../../src/diffusion/process.ts"
 import { edm, flow, subVp, ve } from "../../src/diffusion/process-sde.ts"
 import { type AnyOptions, plans, samplers } from "../../src/diffusion/samplers/all.ts"
 import { ddpm } from "../../src/diffusion/samplers/ancestral.ts"
 import { ddim } from "../../src/diffusion/samplers/ddim.ts"
 import { langevin } from "../../src/diffusion/samplers/langevin.ts"
+import { levelAt } from "../../src/diffusion/samplers/plan/grid.ts"
 import { respaced } from "../../src/diffusion/samplers/plan/spacing.ts"
 import { probabilityFlow } from "../../src/diffusion/samplers/probability-flow.ts"
 import { last, type SampleStep } from "../../src/diffusion/samplers/sampler.ts"
-import { cosine, schedule } from "../../src/diffusion/schedule.ts"
+import { cosine, schedule, zeroSnr } from "../../src/diffusion/schedule.ts"
 import { lessEqual, where } from "../../src/engine/ops/compare.ts"
 import { Generator } from "../../src/engine/random.ts"
 import { configure } from "../../src/engine/runtime.ts"
@@ -205,7 +206,10 @@ test("counts, batches, labels, eta and paths that make no sense are refused by n
   )
   expect(() => probabilityFlow(model, { rtol: 0 })).toThrow("probabilityFlow: got rtol 0")
   const last = denoiser(new MixtureNetwork([one], gaussian(zero), "v"), gaussian(zero), { predict: "v" })
-  expect(() => samplers.heun(last)).toThrow("heun: no signal is left at the first time")
+  expect(() => samplers.heun(last, { spacing: "trailing" })).toThrow("heun: no signal is left at the first time")
+  expect(() => samplers.pndm(last, { spacing: "trailing" })).toThrow("pndm: no signal is left at the first time")
+  expect(() => probabilityFlow(last, { sigmaMax: null })).toThrow("levels begin where some signal is left")
+  expect(() => ddim(model, { sigmaMax: 0.001 })).toThrow("sampler: got sigmaMax 0.001, expected more than 0.006")
   expect(() => samplers.euler(last, { spacing: "karras" })).toThrow("karras levels begin where some signal is left")
 })
 
@@ -308,6 +312,43 @@ test("the adaptive flow ends where the flow does, to its tolerance, and asks mor
   expect(asked[1]).toBeGreaterThan(1.3 * asked[0])
 })
 
+test("however noisy the last time, Heun, PNDM and the adaptive flow come to the data by their defaults, in few steps", async () => {
+  // 20,000 times as much noise as signal, or no signal at all.
+  const noisy = [process, gaussian(zeroSnr(cosine())), flow()]
+  const off = (name: "heun" | "pndm", of: Process, options: AnyOptions): number => {
+    const denoised = (v: number, t: number, centre: number, std: number): number => {
+      const { signal, sigma } = levelAt(of, t)
+      return (std ** 2 * signal * v + sigma ** 2 * centre) / (std ** 2 * signal ** 2 + sigma ** 2)
+    }
+    const found = linear1(plans[name]({ process: of, predict: "x0" }, options), { denoised })
+    expect(Math.abs(found.mean - m)).toBeLessThan(1e-3)
+    return Math.abs(Math.sqrt(found.variance) / s - 1)
+  }
+  for (const of of noisy) {
+    expect(off("heun", of, { steps: 10 })).toBeLessThan(0.3)
+    expect(off("heun", of, { steps: 20 })).toBeLessThan(0.06)
+    expect(off("heun", of, {})).toBeLessThan(0.035)
+    expect(off("pndm", of, { steps: 10 })).toBeLessThan(0.04)
+    expect(off("pndm", of, { steps: 20 })).toBeLessThan(0.005)
+  }
+  // What the defaults avoid: slopes over a step from there.
+  expect(off("heun", process, { steps: 10, spacing: "trailing" })).toBeGreaterThan(5)
+  expect(off("pndm", process, { steps: 10, spacing: "trailing" })).toBeGreaterThan(2)
+
+  const model = known([one], { copies: 8, predict: "v" })
+  const start = Float32Array.from({ length: 8 }, (_, i) => 2 * Math.sin(i + 1))
+  const tolerance = 1e-3
+  const options = { count: 1, steps: 1, rtol: tolerance, atol: tolerance, final: "first", noise: () => start } as const
+  const { x, evaluations } = await last(probabilityFlow(model, options))
+  const [far, near] = [levelAt(process, 1000), levelAt(process, 1)]
+  for (const [i, v] of x.data.entries()) {
+    const end = m + ((start[i] / far.signal - m) * Math.hypot(s, near.ratio)) / Math.hypot(s, far.ratio)
+    expect(Math.abs(v - near.signal * end)).toBeLessThan(10 * tolerance)
+  }
+  const whole = await last(probabilityFlow(model, { ...options, sigmaMax: null }))
+  expect(evaluations).toBeLessThan(0.8 * whole.evaluations)
+})
+
 test("whatever the process and the prediction, samples of a Gaussian have its mean and variance", async () => {
   const copies = 60
   const n = 50 * copies
@@ -341,7 +382,7 @@ test("whatever the process and the prediction, samples of a Gaussian have its me
       ...(ends ? [] : [denoiser(edmNetwork, of, { predict: "edm", sigmaData: data })]),
     ]
     for (const [k, model] of models.entries()) {
-      const names = ["ddpm", "ddim", "dpmSolver", ...(ends ? [] : (["heun"] as const))] as const
+      const names = ["ddpm", "ddim", "dpmSolver", "heun"] as const
       // All samplers on one prediction, one of them on the others.
       for (const name of k === 0 ? names : [names[k + 1] ?? "unipc"]) {
         const options = { count: n / copies, steps: 50, seed: 8 }
@@ -349,7 +390,8 @@ test("whatever the process and the prediction, samples of a Gaussian have its me
         const plan = plans[name]({ process: of, predict: "x0" }, options)
         const expected = linear1(plan, {
           denoised(v, t, centre, std) {
-            const [signal, noise] = [of.signal(t), of.sigma(t) ** 2]
+            const { signal, sigma } = levelAt(of, t)
+            const noise = sigma ** 2
             return (std ** 2 * signal * v + noise * centre) / (std ** 2 * signal ** 2 + noise)
           },
         })
@@ -361,7 +403,6 @@ test("whatever the process and the prediction, samples of a Gaussian have its me
         expect(Math.abs(expected.variance / s ** 2 - 1)).toBeLessThan(0.25)
       }
     }
-    if (of.signal(of.steps) === 0) continue
     const model = denoiser(new MixtureNetwork([one], of, "velocity", copies), of, { predict: "velocity" })
     const { x } = await last(probabilityFlow(model, { count: n / copies, steps: 2, seed: 8, rtol: 1e-3, atol: 1e-3 }))
     expect(Math.abs(mean(x.data) - m)).toBeLessThan((4 * s) / Math.sqrt(n) + 0.01)

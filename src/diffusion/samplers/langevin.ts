@@ -13,6 +13,8 @@ export interface LangevinOptions extends SamplerOptions {
   readonly steps?: number
   /** How they are spaced; `exponential`, as in the paper, unless given. */
   readonly spacing?: Spacing
+  /** The largest sigma / signal: noisier levels are left out. */
+  readonly sigmaMax?: number | null
   /** Langevin steps at each level. */
   readonly inner?: number
   /** Size of a step, as a share of the level's variance: in y = x / signal it is `stepSize` (sigma / signal)^2. */
@@ -27,6 +29,7 @@ export function langevinPlan(
   {
     steps = Math.min(10, target.process.steps),
     spacing = "exponential",
+    sigmaMax,
     inner = 100,
     stepSize = 0.1,
     denoise = true,
@@ -38,7 +41,7 @@ export function langevinPlan(
     throw new RangeError(
       `langevin: got stepSize ${stepSize}, expected a number above 0 and below 4, from where steps diverge`,
     )
-  const grid = gridOf(target.process, { steps, spacing })
+  const grid = gridOf(target.process, { steps, spacing, sigmaMax })
   const { moves, start, noised } = grid
   const { kept, x0, eps, z } = symbols(1)
   const levels = moves.map((move) => move.from)

@@ -4,7 +4,7 @@ import { discreteLevels } from "./compat/grid.ts"
 import { type Form, mix, symbols } from "./plan/form.ts"
 import { type Level, levelAt, type Move } from "./plan/grid.ts"
 import { type PathOptions, pathOf, type Target } from "./plan/path.ts"
-import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy } from "./plan/plan.ts"
+import { type Ask, clockOf, impliedNoise, type Plan, question, reachedBy, straight } from "./plan/plan.ts"
 import { isByLevel } from "./plan/spacing.ts"
 import { runPlan, type SamplerOptions, type SampleStep } from "./sampler.ts"
 
@@ -31,12 +31,15 @@ export function pndmPlan(
     throw new RangeError(`pndm: got spacing ${path.spacing}, expected even times (trailing, leading or linspace)`)
   const isCompat = path.compat === "diffusers"
   const grid = pathOf("pndm", target, { ...path, steps })
-  const { moves, clock } = grid
+  const { clock, straight: count = 0 } = grid
+  const moves = grid.moves.slice(count)
   const { round: f, sqrt } = grid.arithmetic
   if (!skipPrk && moves.length < 4)
     throw new RangeError(
-      `pndm: got ${moves.length} steps, expected at least 4 to begin with Runge and Kutta's (skipPrk)`,
+      `pndm: got ${grid.moves.length} steps, expected at least ${4 + count} to begin with Runge and Kutta's (skipPrk)`,
     )
+  if (!isCompat && !Number.isFinite(moves[0].from.ratio))
+    throw new RangeError("pndm: no signal is left at the first time, where the flow has no slope (sigmaMax 80)")
   // The sample, the sample a rule began with, a sum of answers, and the last three answers.
   const own = symbols(6)
   const { kept, x0 } = own
@@ -65,7 +68,10 @@ export function pndmPlan(
     next,
     reached: reached === null ? null : reachedBy(reached.time, clock),
   })
-  const asks: Ask[] = []
+  const asks = grid.moves.slice(0, count).map((move): Ask => {
+    const { end, ...asked } = straight(target, grid, move, own, sample)
+    return { ...asked, next: [end, base, total, ...past], reached: reachedBy(move.to.time, clock) }
+  })
   /** A multistep rule with as many answers as there are. */
   const plms = ({ from, to }: Move, known: number): Ask => {
     const m = answer(from)
@@ -121,8 +127,9 @@ export function pndmPlan(
 /**
  * With DDIM's step phi(x, eps, t, s) = (signal_s / signal_t) x + (sigma_s - sigma_t signal_s / signal_t) eps, the noise
  * is that of Adams and Bashforth's rules over the last answers, (55 e0 - 59 e1 + 37 e2 - 9 e3) / 24 and its shorter
- * kin, or, for the first three steps, of Runge and Kutta's. Made for even times. One question a step, and one more
- * (`skipPrk`) or nine more. Error: second order.
+ * kin, or, for the first three steps, of Runge and Kutta's. Made for even times, down from a level of 80 and with one
+ * straight step to there, unless `spacing` or `sigmaMax` is given. One question a step, and one more (`skipPrk`) or nine
+ * more. Error: second order.
  * Source: Liu et al. 2022, equations 9, 12 and 13 and algorithm 2; the start without Runge and Kutta's from CompVis' PLMS.
  */
 export function pndm(model: Denoiser, options: PndmOptions = {}): AsyncGenerator<SampleStep> {

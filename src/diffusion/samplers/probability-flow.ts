@@ -4,9 +4,10 @@ import { compile } from "../../engine/compile.ts"
 import type { Tensor } from "../../engine/tensor.ts"
 import type { Denoiser } from "../denoiser.ts"
 import { symbols } from "./plan/form.ts"
-import { gridOf, levelAt, timeAt } from "./plan/grid.ts"
+import { type Grid, gridOf, levelAt, timeAt } from "./plan/grid.ts"
 import { integrate, type Slopes } from "./plan/integrate.ts"
 import { limited } from "./plan/limit.ts"
+import { noisiest } from "./plan/path.ts"
 import { clockOf, question } from "./plan/plan.ts"
 import { conditionOf, type SamplerOptions, type SampleStep, type Sampling, samplingOf, stepOf } from "./sampler.ts"
 
@@ -20,49 +21,50 @@ export interface FlowOptions extends SamplerOptions {
   readonly atol?: number
   /** Where it ends: with the denoised sample, or at the process's first time. */
   readonly final?: "zero" | "first"
+  /** The largest sigma / signal: noisier levels are left out. */
+  readonly sigmaMax?: number | null
 }
 
 /**
  * The ordinary differential equation whose solutions have the process's distribution at every time: with y = x / signal
- * and r = sigma / signal, dy / dlog r = y - x0(y, r), from the noisiest level to that of time 1, and there x0. Every
- * sample has its own steps. `evaluations` counts how often the network was asked for the batch that needed most.
+ * and r = sigma / signal, dy / dlog r = y - x0(y, r), from the noisiest level to that of time 1, and there x0; down to 80,
+ * where the flow is straight, in one step unless `sigmaMax` is given. Every sample has its own steps. `evaluations` counts
+ * how often the network was asked for the batch that needed most.
  * Source: Song et al. 2021 (score SDE), equation 13; Karras et al. 2022, equation 3.
- *
- * @throws RangeError when no signal is left at the last time.
  */
 export function probabilityFlow(
   model: Denoiser,
-  { steps = 10, rtol = 1e-5, atol = 1e-5, final = "zero", ...options }: FlowOptions = {},
+  { steps = 10, rtol = 1e-5, atol = 1e-5, final = "zero", sigmaMax, ...options }: FlowOptions = {},
 ): AsyncGenerator<SampleStep> {
   if (!(Number.isInteger(steps) && steps >= 1 && steps <= 1e6))
     throw new RangeError(`probabilityFlow: got ${steps} steps, expected a whole number from 1`)
   if (!(rtol > 0 && atol > 0))
     throw new RangeError(`probabilityFlow: got rtol ${rtol} and atol ${atol}, expected numbers above 0`)
-  const { process } = model
-  const [most, least] = [levelAt(process, process.steps), levelAt(process, 1)]
-  if (!Number.isFinite(most.ratio))
-    throw new RangeError("probabilityFlow: no signal is left at the last time, where the flow has no slope (use ddim)")
-  const sampling = samplingOf(model, options)
-  const way = { steps, rtol, atol, final, most: Math.log(most.ratio), least: Math.log(least.ratio) }
-  return flow(model, way, sampling)
+  // Its two moves are the straight one and the way, or halves of the way.
+  const grid = gridOf(model.process, {
+    steps: 2,
+    spacing: "exponential",
+    final: "first",
+    sigmaMax,
+    straightTo: sigmaMax === undefined ? noisiest : undefined,
+  })
+  return flow(model, { grid, steps, rtol, atol, final }, samplingOf(model, options))
 }
 
 interface Way {
+  readonly grid: Grid
   readonly steps: number
   readonly rtol: number
   readonly atol: number
   readonly final: "zero" | "first"
-  readonly most: number
-  readonly least: number
 }
 
 async function* flow(
   model: Denoiser,
-  { steps, rtol, atol, final, most, least }: Way,
+  { grid, steps, rtol, atol, final }: Way,
   { count, batch: rows, labels, given, replace, signal, clip, threshold, draw }: Sampling,
 ): AsyncGenerator<SampleStep> {
   const { process, shape } = model
-  const grid = gridOf(process, { steps: 1 })
   const isTold = clockOf(model, grid) === "network"
   const [sample] = symbols(1).kept
   const size = sizeOf(shape)
@@ -96,16 +98,23 @@ async function* flow(
     return Float64Array.from(x0.data as Float32Array)
   }
   const starts = Array.from({ length: Math.ceil(count / rows) }, (_, i) => i * rows)
-  const first = levelAt(process, process.steps)
-  const scale = Math.hypot(first.signal, first.sigma) / first.signal
+  const { moves, straight = 0 } = grid
+  const [{ from: first }, { from: begin }] = [moves[0], moves[straight]]
+  const [most, least] = [begin, levelAt(process, 1)].map(({ ratio }) => Math.log(ratio))
+  const scale = (begin.ratio * Math.hypot(first.signal, first.sigma)) / first.sigma
   const y = starts.map((start) => {
     const z = new Float32Array(rows * size)
     for (let i = 0; i < Math.min(rows, count - start); i++) draw(z.subarray(i * size, (i + 1) * size), start + i, 0)
     return Float64Array.from(z, (v) => v * scale)
   })
   const widths = starts.map(() => new Float64Array(rows).fill(0.1))
-  const asked = starts.map(() => 0)
+  const asked = starts.map(() => straight)
   try {
+    if (straight > 0)
+      for (const [b, start] of starts.entries()) {
+        const x0 = await clean(start, new Float64Array(rows).fill(most), y[b])
+        for (let i = 0; i < x0.length; i++) y[b][i] += (1 - begin.ratio / first.ratio) * x0[i]
+      }
     for (let step = 1; step <= steps; step++) {
       const [from, to] = [step - 1, step].map((k) => most + ((least - most) * k) / steps)
       const isLast = step === steps

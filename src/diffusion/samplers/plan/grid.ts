@@ -39,6 +39,8 @@ export interface Grid {
   readonly isScaled: boolean
   /** The standard deviation of the first sample. */
   readonly start: number
+  /** How many of the first moves are straight: {@link GridOptions.straightTo}. */
+  readonly straight?: number
   /** Over how many steps noise is added, where it is not all of them. */
   readonly churned?: number
   /** Weights of x0 and of noise that make a sample of a time. */
@@ -62,13 +64,17 @@ export interface Scales {
 export interface GridOptions {
   readonly steps: number
   /** See {@link Spacing}. */
-  readonly spacing?: Spacing
+  readonly spacing?: Spacing | undefined
   /** Added to `leading` times. */
   readonly offset?: number
   /** Where the last step ends: at the data, without noise, or at the process's first time, 1. */
   readonly final?: "zero" | "first"
   /** Exponent of `karras`. */
   readonly rho?: number
+  /** Levels noisier than this sigma / signal are left out. */
+  readonly sigmaMax?: number | null | undefined
+  /** The first step goes to this sigma / signal, where the process begins with more, and the others are spaced from there. */
+  readonly straightTo?: number | undefined
 }
 
 /** A level from its parts. */
@@ -159,9 +165,23 @@ export function between({ from, to }: Move, { clock, arithmetic: { round: f, sqr
  */
 export function gridOf(
   process: Levels,
-  { steps, spacing = "trailing", offset = 0, final = "zero", rho = 7 }: GridOptions,
+  { steps, spacing = "trailing", offset = 0, final = "zero", rho = 7, sigmaMax = null, straightTo }: GridOptions,
 ): Grid {
-  const levels = levelsAlong(process, { steps, spacing, offset, final, rho })
+  const least = levelAt(process, 1).ratio
+  if (sigmaMax !== null && !(sigmaMax > least))
+    throw new RangeError(`sampler: got sigmaMax ${sigmaMax}, expected more than ${least}, the level of the first time`)
+  const options = { spacing, offset, final, rho }
+  const last = levelAt(process, process.steps)
+  const isSteep =
+    straightTo !== undefined &&
+    last.ratio > straightTo &&
+    least < straightTo &&
+    Number.isInteger(steps) &&
+    steps > 1 &&
+    (isByLevel(spacing) || steps - 1 <= boundOf(process, straightTo))
+  const levels = isSteep
+    ? [last, ...levelsAlong(process, { ...options, steps: steps - 1, sigmaMax: straightTo })]
+    : levelsAlong(process, { ...options, steps, sigmaMax: sigmaMax ?? Number.POSITIVE_INFINITY })
   const moves = levels.slice(1).map((to, i) => ({ from: levels[i], to }))
   const { signal, sigma } = levels[0]
   return {
@@ -170,18 +190,34 @@ export function gridOf(
     arithmetic: float64,
     isScaled: true,
     start: Math.hypot(signal, sigma),
+    straight: isSteep ? 1 : 0,
     noised: (time) => levelAt(process, time),
   }
 }
 
-function levelsAlong(process: Levels, { steps, spacing, offset, final, rho }: Required<GridOptions>): Level[] {
+/** The last whole time that has no more than a level of sigma / signal. */
+function boundOf(process: Levels, ratio: number): number {
+  // Within rounding of a whole time is that time.
+  return Math.floor(timeAt(process, ratio) + 1e-9)
+}
+
+interface Along {
+  readonly steps: number
+  readonly spacing: Spacing
+  readonly offset: number
+  readonly final: "zero" | "first"
+  readonly rho: number
+  readonly sigmaMax: number
+}
+
+function levelsAlong(process: Levels, { steps, spacing, offset, final, rho, sigmaMax }: Along): Level[] {
   if (isByLevel(spacing)) {
     if (!(Number.isInteger(steps) && steps >= 1 && steps <= 1e6))
       throw new RangeError(`sampler: got ${steps} steps, expected a whole number from 1`)
-    const [most, least] = [levelAt(process, process.steps).ratio, levelAt(process, 1).ratio]
+    const [most, least] = [Math.min(sigmaMax, levelAt(process, process.steps).ratio), levelAt(process, 1).ratio]
     if (!Number.isFinite(most))
       throw new RangeError(
-        `sampler: ${spacing} levels begin where some signal is left, and here none is (spacing trailing)`,
+        `sampler: ${spacing} levels begin where some signal is left, and here none is (sigmaMax 80, or spacing trailing)`,
       )
     const found = levelsOf(final === "zero" ? steps : steps + 1, spacing, most, least, { rho }).map((ratio) =>
       levelAt(process, timeAt(process, ratio)),
@@ -189,6 +225,6 @@ function levelsAlong(process: Levels, { steps, spacing, offset, final, rho }: Re
     return final === "zero" ? [...found, levelAt(process, 0)] : found
   }
   const end = final === "zero" ? 0 : 1
-  const times = timesOf(process.steps, steps, spacing, offset).filter((t) => t !== end)
+  const times = timesOf(boundOf(process, sigmaMax), steps, spacing, offset).filter((t) => t !== end)
   return [...times, end].map((t) => levelAt(process, t))
 }

@@ -2,7 +2,7 @@
 import type { Predict, Variance } from "../../denoiser.ts"
 import type { Process } from "../../process.ts"
 import { discreteGrid, type EdmLevels, edmGrid, type Family, sigmaGrid } from "../compat/grid.ts"
-import { type Grid, gridOf } from "./grid.ts"
+import { type Grid, type GridOptions, gridOf } from "./grid.ts"
 import type { Spacing, TimeSpacing } from "./spacing.ts"
 
 /** Options of the path. */
@@ -23,7 +23,10 @@ export interface PathOptions {
   readonly ends?: TimeSpacing
   /** With `compat`: the least sigma / signal of levels spaced by a formula. */
   readonly sigmaMin?: number | null
-  /** With `compat`: the largest sigma / signal of levels spaced by a formula. */
+  /**
+   * The largest sigma / signal: noisier levels are left out, and the first sample is noise of the level that is left. With
+   * `compat` it bounds only levels spaced by a formula.
+   */
   readonly sigmaMax?: number | null
   /** With `compat`, Euler: levels between times by themselves or by their logarithms. */
   readonly interpolation?: "linear" | "log"
@@ -44,6 +47,21 @@ export interface Target {
 }
 
 /**
+ * The sigma / signal to which samplers go in one straight step, where a process begins with more: those that follow slopes
+ * over a whole step, Heun's, PNDM's and the adaptive one, unless `spacing` or `sigmaMax` is given. From there up x0 is the
+ * mean of the data and hardly changes, so the flow is straight; a slope at the end of a step that begins at the 20,000 of
+ * the cosine schedule says nothing of its beginning.
+ * Source: Karras et al. 2022, table 1 (sigma_max).
+ */
+export const noisiest = 80
+
+/** The paths of such samplers. */
+const own: Partial<Record<Family, Pick<GridOptions, "spacing" | "straightTo">>> = {
+  heun: { spacing: "karras", straightTo: noisiest },
+  pndm: { straightTo: noisiest },
+}
+
+/**
  * The path of a sampler.
  *
  * @throws RangeError when the options do not go together.
@@ -59,5 +77,7 @@ export function pathOf(
       ? discreteGrid(family, process, options)
       : sigmaGrid(family, process, predict, options)
   }
-  return gridOf(process, options)
+  const usual = options.spacing === undefined ? own[family] : undefined
+  const { spacing = usual?.spacing, sigmaMax } = options
+  return gridOf(process, { ...options, spacing, straightTo: sigmaMax === undefined ? usual?.straightTo : undefined })
 }

@@ -1,7 +1,7 @@
 /** What a sampler is before it runs: a table of numbers, one row for every time the network is asked. */
 import type { Predict } from "../../denoiser.ts"
 import { type Form, mix, type Symbols } from "./form.ts"
-import type { Grid, Level } from "./grid.ts"
+import type { Grid, Level, Move } from "./grid.ts"
 import type { Target } from "./path.ts"
 
 /** x0 and eps as weights of the network's input and of its output. */
@@ -114,6 +114,22 @@ function edmQuestion({ signal, sigma, ratio }: Level, x: Form, data: number): Pi
     input: mix([1 / size, x]),
     reading: { x0, eps: [(size - signal * x0[0]) / sigma, (-signal * x0[1]) / sigma] },
   }
+}
+
+/**
+ * The question of a straight step, and x at its end: y' = (r' / r) y + (1 - r' / r) x0 for y = x / signal and
+ * r = sigma / signal. x0 is asked for at the end, of the noise alone: where almost no signal is left, eps says nothing of it.
+ */
+export function straight(
+  target: Target,
+  grid: Grid,
+  { from, to }: Move,
+  { x0 }: Symbols,
+  x: Form,
+): Pick<Ask, "time" | "input" | "reading"> & { readonly end: Form } {
+  const noise = mix([to.sigma / from.sigma, x])
+  const end = mix([1, noise], [to.signal * (1 - to.ratio / from.ratio), x0])
+  return { ...question(target, grid, to, noise), end }
 }
 
 /** The clock of a plan: that of its path, unless the network is told levels. */

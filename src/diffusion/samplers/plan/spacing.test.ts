@@ -1,8 +1,10 @@
 import { expect, test } from "vitest"
 import { gaussian } from "../../process.ts"
+import { edm } from "../../process-sde.ts"
 import { cosine, linear } from "../../schedule.ts"
 import { gridOf, levelAt, timeAt } from "./grid.ts"
-import { levelsOf, roundHalfEven, spacings, timesOf } from "./spacing.ts"
+import { noisiest, pathOf } from "./path.ts"
+import { isByLevel, levelsOf, roundHalfEven, spacings, timesOf } from "./spacing.ts"
 
 test("trailing, leading and linspace times are those of Lin et al. 2023, counted from 1", () => {
   const from0 = (count: number, spacing: "trailing" | "leading" | "linspace", offset = 0): number[] =>
@@ -60,4 +62,57 @@ test("a path begins at the noisiest level, falls, and ends at the data or at the
       for (const [i, { from }] of moves.slice(1).entries()) expect(from).toBe(moves[i].to)
       if (spacing !== "leading") expect(moves[0].from.time).toBe(200)
     }
+})
+
+test("levels noisier than sigmaMax are left out, and the first sample is noise of the level that is left", () => {
+  for (const process of [gaussian(cosine(1000)), edm({ max: 200 })])
+    for (const spacing of spacings) {
+      const { moves, start } = gridOf(process, { steps: 10, spacing, sigmaMax: 80 })
+      const { time, ratio, signal, sigma } = moves[0].from
+      expect(start).toBe(Math.hypot(signal, sigma))
+      expect(moves).toHaveLength(10)
+      if (isByLevel(spacing)) expect(ratio / 80).toBeCloseTo(1, 8)
+      else expect(ratio).toBeLessThanOrEqual(80)
+      // The last whole time that has no more.
+      if (spacing === "trailing") expect(levelAt(process, time + 1).ratio).toBeGreaterThan(80)
+    }
+  // What has less anyway, or no bound, is as it was.
+  const plain = gaussian(linear(100))
+  expect(gridOf(plain, { steps: 7, sigmaMax: 1e6 }).moves).toEqual(gridOf(plain, { steps: 7 }).moves)
+  expect(gridOf(plain, { steps: 7, sigmaMax: null }).moves).toEqual(gridOf(plain, { steps: 7 }).moves)
+  for (const sigmaMax of [0, 0.005, Number.NaN])
+    expect(() => gridOf(gaussian(cosine(1000)), { steps: 7, sigmaMax })).toThrow(`sampler: got sigmaMax ${sigmaMax}`)
+})
+
+test("the first step goes straight to a level where the process begins with more, and where other steps are left", () => {
+  const process = gaussian(cosine(1000))
+  const options = { spacing: "karras", straightTo: 80 } as const
+  const { moves, start, straight } = gridOf(process, { steps: 10, ...options })
+  expect([moves.length, straight, start]).toEqual([10, 1, 1])
+  expect(moves[0].from.time).toBe(1000)
+  expect(moves.slice(1)).toEqual(gridOf(process, { steps: 9, spacing: "karras", sigmaMax: 80 }).moves)
+  // Whole times stay whole, and are all of them where all are asked for.
+  const times = gridOf(process, { steps: 10, straightTo: 80 }).moves.map(({ from }) => from.time)
+  expect(times.slice(0, 3)).toEqual([1000, 991, 881])
+  const all = gridOf(process, { steps: 1000, straightTo: 80 })
+  expect([all.straight, all.moves.length]).toEqual([0, 1000])
+  expect(gridOf(process, { steps: 1, straightTo: 80 }).straight).toBe(0)
+  expect(gridOf(gaussian(linear(100)), { steps: 10, ...options }).straight).toBe(0)
+})
+
+test("Heun's and PNDM's paths are their own by default, and those asked for else", () => {
+  const target = { process: gaussian(cosine(1000)), predict: "v" } as const
+  const own = pathOf("heun", target, { steps: 10 })
+  expect(own.moves).toEqual(gridOf(target.process, { steps: 10, spacing: "karras", straightTo: noisiest }).moves)
+  expect(pathOf("pndm", target, { steps: 10 }).straight).toBe(1)
+  for (const family of ["heun", "pndm"] as const) {
+    for (const spacing of ["trailing", "leading", "karras"] as const) {
+      const { moves } = pathOf(family, target, { steps: 10, spacing })
+      expect(moves).toEqual(gridOf(target.process, { steps: 10, spacing }).moves)
+    }
+    const bounded = pathOf(family, target, { steps: 10, sigmaMax: 80 })
+    expect([bounded.straight, bounded.moves[0].from.ratio <= 80.0001]).toEqual([0, true])
+  }
+  for (const family of ["ddpm", "ddim", "euler", "multistep", "singlestep", "unipc"] as const)
+    expect(pathOf(family, target, { steps: 10 }).moves).toEqual(gridOf(target.process, { steps: 10 }).moves)
 })
