@@ -46,6 +46,9 @@ for (const [batch, inner, outer] of [
   [2, 20, 16],
   [2, 16, 20],
   [2, 5, 7],
+  [9, 8, 24],
+  [3, 8, 7],
+  [4, 7, 8],
 ]) {
   row(
     `conv2d 3x3, ${batch} images, ${inner} to ${outer}`,
@@ -133,6 +136,22 @@ row(
   [
     [2, 48, 4, 4],
     [48, 24, 3, 3],
+  ],
+  conv({ groups: 2, padding: 1 }),
+)
+row(
+  "conv2d, groups of half a block of 8",
+  [
+    [2, 16, 4, 4],
+    [16, 4, 3, 3],
+  ],
+  conv({ groups: 4, padding: 1 }),
+)
+row(
+  "conv2d, groups of one block of 8 and a half",
+  [
+    [2, 24, 4, 4],
+    [24, 12, 3, 3],
   ],
   conv({ groups: 2, padding: 1 }),
 )
