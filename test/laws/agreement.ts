@@ -8,7 +8,7 @@ import { Generator } from "../../src/engine/random.ts"
 import { configure } from "../../src/engine/runtime.ts"
 import { sameShape } from "../../src/engine/shape.ts"
 import { constant, placeholder, type Tensor } from "../../src/engine/tensor.ts"
-import { inBlocksOf } from "./spelled.ts"
+import { blockedOperators, inBlocksOf } from "./spelled.ts"
 
 type Fn = (...x: Tensor[]) => Tensor
 
@@ -114,4 +114,9 @@ export async function distanceInBlocks(
   const host = reference(program, inputs)
   const all = Math.max(...host.map(largest))
   return Math.max(...host.map((y, i) => apart(results[i], y, all)))
+}
+
+/** Whether the CPU device writes the function or its gradients with blocked operators; else a law of it says nothing of them. */
+export function meetsBlocks(block: number, fn: Fn, inputs: readonly NdArray[], depth: number): boolean {
+  return blockedOperators(block, orders(fn, depth), inputs) > 0
 }

@@ -10,7 +10,7 @@ import { concat } from "../../src/engine/ops/movement.ts"
 import { blockSum, upsample } from "../../src/engine/ops/resize.ts"
 import { pad, slice } from "../../src/engine/ops/slice.ts"
 import { Generator } from "../../src/engine/random.ts"
-import type { Tensor } from "../../src/engine/tensor.ts"
+import { constant, type Tensor } from "../../src/engine/tensor.ts"
 
 /** A function and inputs for it. */
 export interface BlockCase {
@@ -443,3 +443,22 @@ row(
 )
 
 export const blockCases: readonly BlockCase[] = cases
+
+/** Group normalisation where the mean is `ratio` times the spread: of rows, and in blocks behind a convolution that changes nothing. */
+export function largeMeans(ratio: number): readonly BlockCase[] {
+  const random = new Generator(ratio)
+  const shapes = [
+    [2, 32, 8, 8],
+    [3, 12, 5, 7],
+  ]
+  const inputs = shapes.map((shape): NdArray => {
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => ratio + random.normal())
+    return { dtype: "float32", shape, data }
+  })
+  const identity = Float32Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0))
+  const kernel = constant({ dtype: "float32", shape: [32, 32, 1, 1], data: identity })
+  return [
+    ...inputs.map((x) => ({ name: `${x.shape}`, inputs: [x], fn: (t: Tensor) => groupNorm(t, 4) })),
+    { name: `${shapes[0]} in blocks`, inputs: [inputs[0]], fn: (t) => groupNorm(conv2d(t, kernel), 4) },
+  ]
+}

@@ -127,6 +127,14 @@ export function spelled(model: OnnxModel, block: number): OnnxModel {
   return { ...model, opsets, graph: { ...graph, nodes: write.nodes, initializers } }
 }
 
+/** How many operators of the blocked domain the CPU device writes for a function. */
+export function blockedOperators(block: number, fn: (...x: Tensor[]) => Tensor[], inputs: readonly NdArray[]): number {
+  const specs = inputs.map(({ dtype, shape }) => ({ dtype, shape }))
+  const device = cpu(block)
+  const { graph } = device.adapt(simplify(trace(fn as never, specs).graph, device.compositions), () => undefined)
+  return lower(graph).model.graph.nodes.filter((node) => node.domain === blockedDomain).length
+}
+
 let session = -1_000_000
 
 /** What the CPU device makes of a function in blocks of the given size, whatever the size of this processor's. */
