@@ -10,7 +10,7 @@ import { concat } from "../../src/engine/ops/movement.ts"
 import { blockSum, upsample } from "../../src/engine/ops/resize.ts"
 import { pad, slice } from "../../src/engine/ops/slice.ts"
 import { Generator } from "../../src/engine/random.ts"
-import type { Tensor } from "../../src/engine/tensor.ts"
+import { constant, type Tensor } from "../../src/engine/tensor.ts"
 
 /** A function and inputs for it. */
 export interface BlockCase {
@@ -46,6 +46,9 @@ for (const [batch, inner, outer] of [
   [2, 20, 16],
   [2, 16, 20],
   [2, 5, 7],
+  [9, 8, 24],
+  [3, 8, 7],
+  [4, 7, 8],
 ]) {
   row(
     `conv2d 3x3, ${batch} images, ${inner} to ${outer}`,
@@ -133,6 +136,22 @@ row(
   [
     [2, 48, 4, 4],
     [48, 24, 3, 3],
+  ],
+  conv({ groups: 2, padding: 1 }),
+)
+row(
+  "conv2d, groups of half a block of 8",
+  [
+    [2, 16, 4, 4],
+    [16, 4, 3, 3],
+  ],
+  conv({ groups: 4, padding: 1 }),
+)
+row(
+  "conv2d, groups of one block of 8 and a half",
+  [
+    [2, 24, 4, 4],
+    [24, 12, 3, 3],
   ],
   conv({ groups: 2, padding: 1 }),
 )
@@ -424,3 +443,22 @@ row(
 )
 
 export const blockCases: readonly BlockCase[] = cases
+
+/** Group normalisation where the mean is `ratio` times the spread: of rows, and in blocks behind a convolution that changes nothing. */
+export function largeMeans(ratio: number): readonly BlockCase[] {
+  const random = new Generator(ratio)
+  const shapes = [
+    [2, 32, 8, 8],
+    [3, 12, 5, 7],
+  ]
+  const inputs = shapes.map((shape): NdArray => {
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => ratio + random.normal())
+    return { dtype: "float32", shape, data }
+  })
+  const identity = Float32Array.from({ length: 32 * 32 }, (_, i) => (i % 33 === 0 ? 1 : 0))
+  const kernel = constant({ dtype: "float32", shape: [32, 32, 1, 1], data: identity })
+  return [
+    ...inputs.map((x) => ({ name: `${x.shape}`, inputs: [x], fn: (t: Tensor) => groupNorm(t, 4) })),
+    { name: `${shapes[0]} in blocks`, inputs: [inputs[0]], fn: (t) => groupNorm(conv2d(t, kernel), 4) },
+  ]
+}

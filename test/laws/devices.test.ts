@@ -1,89 +1,27 @@
 /** Laws of devices: the CPU's programs, the portable ones and the reference interpreter agree, gradients included. */
 import { afterAll, describe, expect, test } from "vitest"
-import { type NdArray, sizeOf, toNumbers } from "../../src/engine/array.ts"
+import type { NdArray } from "../../src/engine/array.ts"
 import { compile } from "../../src/engine/compile.ts"
-import { evaluate } from "../../src/engine/evaluate.ts"
-import { groupNorm } from "../../src/engine/fused/normalize.ts"
-import { differentiate, gradients } from "../../src/engine/grad.ts"
-import { floats, topological } from "../../src/engine/graph.ts"
+import { gradients } from "../../src/engine/grad.ts"
+import { topological } from "../../src/engine/graph.ts"
 import { gather } from "../../src/engine/ops/gather.ts"
 import { Generator } from "../../src/engine/random.ts"
 import { configure } from "../../src/engine/runtime.ts"
-import { constant, placeholder, type Tensor } from "../../src/engine/tensor.ts"
-import { blockCases } from "./blocks.ts"
+import { placeholder, type Tensor } from "../../src/engine/tensor.ts"
+import { distanceInBlocks, distances, meetsBlocks } from "./agreement.ts"
+import { blockCases, largeMeans } from "./blocks.ts"
 import { opCases } from "./cases.ts"
 import { randomNetwork } from "./networks.ts"
+import { trained, variablesApart } from "./training.ts"
 
 afterAll(() => configure({ device: "auto" }))
 
 type Fn = (...x: Tensor[]) => Tensor
 
-/** Sum of the output under fixed random weights, its gradients, and the gradients of a weighted sum of those. */
-function orders(fn: Fn, depth: number): (...x: Tensor[]) => Tensor[] {
-  const weighed = (y: Tensor, seed: number): Tensor => {
-    const random = new Generator(seed)
-    const weights = Float32Array.from({ length: sizeOf(y.shape) }, () => random.uniform(-1, 1))
-    return y
-      .cast("float32")
-      .mul(constant({ dtype: "float32", shape: y.shape, data: weights }))
-      .sum()
-  }
-  return (...x) => {
-    const y = fn(...x)
-    const results = [y.cast("float32")]
-    let loss = weighed(y, 1)
-    for (let k = 0; k < depth; k++) {
-      const grads = differentiate([loss], [loss.like(1)], x).filter((g, i) => g !== null && floats.includes(x[i].dtype))
-      if (grads.length === 0) break
-      results.push(...(grads as Tensor[]))
-      loss = grads.map((g, i) => weighed(g!, 2 + i)).reduce((a, b) => a.add(b))
-    }
-    return results
-  }
-}
-
-async function onDevice(
-  device: "cpu" | "portable",
-  fn: (...x: Tensor[]) => Tensor[],
-  inputs: readonly NdArray[],
-): Promise<readonly NdArray[]> {
-  configure({ device })
-  const run = compile(fn)
-  const results = await run(...inputs)
-  await run.dispose()
-  return results as readonly NdArray[]
-}
-
-function reference(fn: (...x: Tensor[]) => Tensor[], inputs: readonly NdArray[]): readonly NdArray[] {
-  const stands = inputs.map((a, i) => placeholder(`x${i}`, { dtype: a.dtype, shape: a.shape }))
-  const values = new Map(stands.map((t, i) => [t.value.node, inputs[i]]))
-  return evaluate(
-    fn(...stands).map((t) => t.value),
-    (node) => values.get(node),
-  )
-}
-
-/** The largest difference, relative to the largest expected value (a value that cancels to 0: to the largest of all). */
-function apart(actual: NdArray, expected: NdArray, all: number): number {
-  expect(actual.shape).toEqual(expected.shape)
-  const [a, b] = [toNumbers(actual), toNumbers(expected)]
-  const scale = Math.max(largest(expected), 1e-2 * all, 1e-6)
-  return a.reduce((m, v, i) => (v === b[i] || Object.is(v, b[i]) ? m : Math.max(m, Math.abs(v - b[i]) / scale)), 0)
-}
-
-function largest(of: NdArray): number {
-  return toNumbers(of).reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), 0)
-}
-
 async function expectAgreement(fn: Fn, inputs: readonly NdArray[], depth: number, tolerance = 1e-4): Promise<void> {
-  const program = orders(fn, depth)
-  const cpu = await onDevice("cpu", program, inputs)
-  const plain = await onDevice("portable", program, inputs)
-  const host = reference(program, inputs)
-  const all = Math.max(...host.map(largest))
-  for (const [i, y] of cpu.entries()) {
-    expect(apart(y, host[i], all), `result ${i}, cpu and host`).toBeLessThan(tolerance)
-    expect(apart(y, plain[i], all), `result ${i}, cpu and portable`).toBeLessThan(tolerance)
+  for (const [i, { cpu, devices }] of (await distances(fn, inputs, depth)).entries()) {
+    expect(cpu, `result ${i}, cpu and host`).toBeLessThan(tolerance)
+    expect(devices, `result ${i}, cpu and portable`).toBeLessThan(tolerance)
   }
 }
 
@@ -104,15 +42,37 @@ describe("random networks agree, with their first and second gradients", () => {
   })
 })
 
+describe.each([8, 16])("programs for blocks of %i agree, whatever the blocks of this processor", (block) => {
+  test.each(blockCases)("$name", async ({ fn, inputs }) => {
+    expect(await distanceInBlocks(block, fn, inputs, 2)).toBeLessThan(1e-4)
+  })
+  test("and most of these are written with blocked operators", () => {
+    const met = blockCases.filter(({ fn, inputs }) => meetsBlocks(block, fn, inputs, 2))
+    expect(met.length).toBeGreaterThan(0.7 * blockCases.length)
+  })
+  test.each(Array.from({ length: 10 }, (_, seed) => seed))("network %i", async (seed) => {
+    const { fn, inputs } = randomNetwork(seed, block)
+    expect(await distanceInBlocks(block, fn, inputs, 2)).toBeLessThan(1e-4)
+  })
+})
+
 test.each([10, 100, 1000])("group normalisation is exact where the mean is %i times the spread", async (ratio) => {
-  const random = new Generator(ratio)
-  for (const shape of [
-    [2, 32, 8, 8],
-    [3, 12, 5, 7],
-  ]) {
-    const x = Float32Array.from({ length: sizeOf(shape) }, () => ratio + random.normal())
-    const inputs: NdArray[] = [{ dtype: "float32", shape, data: x }]
-    await expectAgreement((t) => groupNorm(t, 4), inputs, 1)
+  for (const { fn, inputs } of largeMeans(ratio)) await expectAgreement(fn, inputs, 1)
+  const inside = largeMeans(ratio).at(-1)!
+  for (const block of [8, 16]) {
+    expect(meetsBlocks(block, inside.fn, inside.inputs, 1)).toBe(true)
+    expect(await distanceInBlocks(block, inside.fn, inside.inputs, 1)).toBeLessThan(1e-4)
+  }
+})
+
+test("a training that goes from one device to the other arrives where it would have on one", async () => {
+  const alone = await trained("portable", "portable", 16)
+  for (const [first, second] of [
+    ["cpu", "portable"],
+    ["portable", "cpu"],
+  ] as const) {
+    const apart = await variablesApart(await trained(first, second, 16), alone, 16)
+    expect(apart, `${first}, then ${second}`).toBeLessThan(1e-4)
   }
 })
 

@@ -22,12 +22,14 @@ export interface Network {
   readonly inputs: readonly NdArray[]
 }
 
-/** The network that a seed makes: 1 to 20 images, 1 to 70 channels, odd sizes, a few layers and branches. */
-export function randomNetwork(seed: number): Network {
+/**
+ * The network that a seed makes: 1 to 20 images, 1 to 70 channels, odd sizes, a few layers and branches. Half of all
+ * channel counts are made of whole blocks of the given size.
+ */
+export function randomNetwork(seed: number, block = 16): Network {
   const random = new Generator(1000 + seed)
   const pick = <T>(...of: readonly T[]): T => of[random.integer(of.length)]
-  // Half of all channel counts are made of whole blocks.
-  const width = (): number => (random.integer(2) === 0 ? pick(16, 32, 48, 64) : 1 + random.integer(70))
+  const width = (): number => (random.integer(2) === 0 ? block * pick(1, 2, 3, 4) : 1 + random.integer(70))
   const batch = pick(1, 2, 3, 5, 16, 17, 20)
   const input = [batch, width(), 3 + random.integer(6), 3 + random.integer(6)]
   const shapes: number[][] = [input]
