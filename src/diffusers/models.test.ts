@@ -215,6 +215,9 @@ test("what a network cannot be or be given is refused by name", () => {
   expect(build({ norm_num_groups: null })).toThrow("only blocks named Skip choose their own")
   expect(build({ resnet_time_scale_shift: "spatial" })).toThrow('expected one of "default", "scale_shift"')
   expect(build({ block_out_channels: [2, 16], norm_num_groups: 2, freq_shift: 1 })).toThrow("which divides by 0")
+  const skip = { down_block_types: ["SkipDownBlock2D", "DownBlock2D"], up_block_types: ["SkipUpBlock2D", "UpBlock2D"] }
+  expect(build({ ...skip, in_channels: 1 })).toThrow("in_channels: got 1, expected 3, as blocks named Skip take")
+  expect(build({ ...skip, out_channels: 1 })).toThrow("out_channels: got 1, expected 3, as blocks named Skip give")
 
   const network = unfilled(1e7, () => new UNet2D({ ...small, sample_size: [8, 6] }))
   expect(network.shape).toEqual([3, 8, 6])
@@ -223,4 +226,16 @@ test("what a network cannot be or be given is refused by name", () => {
   expect(() => network.forward(images(1, 3, 8, 8), times(1), times(1))).toThrow("is told no classes and got labels")
   const told = unfilled(1e7, () => new UNet2D({ ...small, num_class_embeds: 3 }))
   expect(() => told.forward(images(1, 3, 8, 8), times(1))).toThrow("is told classes and got no labels")
+})
+
+test("blocks named Skip that leave the size as it is take and give any number of channels", () => {
+  const config: Partial<UNet2DConfig> = {
+    ...small,
+    in_channels: 1,
+    out_channels: 2,
+    down_block_types: ["DownBlock2D", "SkipDownBlock2D"],
+    up_block_types: ["UpBlock2D", "SkipUpBlock2D"],
+  }
+  const network = unfilled(1e7, () => new UNet2D(config))
+  expect(network.forward(images(1, 1, 8, 8), times(1)).shape).toEqual([1, 2, 8, 8])
 })
