@@ -1,5 +1,5 @@
 // Judges a run's samples of MNIST digits by a LeNet that is trained here on the real ones.
-// Usage: node test/slow/judge.mjs runs/mnist [--count 1000] [--steps 50] [--seed 1] [--data-dir DIR]
+// Usage: node test/slow/judge.mjs [runs/mnist] [--count 1000] [--steps 50] [--seed 1] [--data-dir DIR, as the run has it]
 // Prints the LeNet's test accuracy, then the share of samples it is sure of (> 0.9), the entropy of their classes, and
 // FID, KID, precision, recall, density and coverage in its features beside the other test digits: for as many real
 // test digits, drawn by a seed, and for the samples.
@@ -18,7 +18,9 @@ const { values: flags, positionals } = parseArgs({
   },
 })
 const count = Number(flags.count)
-const judge = await openJudge({ dataDir: flags["data-dir"], count, metrics: ["fid", "kid", "pr"] })
+const run = positionals[0] === undefined ? null : await loadRun(positionals[0])
+const dataDir = flags["data-dir"] ?? run?.config.options.dataDir
+const judge = await openJudge({ dataDir, count, metrics: ["fid", "kid", "pr"] })
 console.log(`${judge.name}: test accuracy ${(100 * (await judge.accuracy())).toFixed(2)} %`)
 
 async function report(name, images) {
@@ -34,8 +36,8 @@ async function report(name, images) {
 }
 
 await report("real digits", judge.real())
-if (positionals[0] !== undefined) {
-  const { experiment, step } = await loadRun(positionals[0])
+if (run !== null) {
+  const { experiment, step } = run
   const began = performance.now()
   const { x } = await last(
     experiment.sample({ count, sampler: "ddim", steps: Number(flags.steps), seed: Number(flags.seed) }),
