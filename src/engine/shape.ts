@@ -124,7 +124,7 @@ export function broadcastShapes(where: string, a: readonly number[], b: readonly
     const n = b[b.length - rank + i] ?? 1
     if (m !== n && m !== 1 && n !== 1) {
       throw new UsageError(
-        `${where}: cannot broadcast ${formatShape(a)} with ${formatShape(b)} (axis ${i}: ${m} and ${n})`,
+        `${where}: cannot broadcast ${formatShape(a)} with ${formatShape(b)} (axis ${i}: ${formatSize(m)} and ${formatSize(n)})`,
       )
     }
     out[i] = m === 1 ? n : m

@@ -364,6 +364,11 @@ export function convTranspose2d(
       outputPadding +
       1,
   )
+  if (sizes.some((n) => n < 1)) {
+    throw new UsageError(
+      `convTranspose2d: the output would have sizes [${sizes.join(", ")}], expected at least 1; use less padding (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
+    )
+  }
   const y = convTranspose(x, weight, { ...attrs, sizes })
   return bias === null ? y : y.add(bias.reshape([1, bias.shape[0], 1, 1]))
 }
