@@ -118,7 +118,7 @@ export function fillNormal<T extends Float32Array | Float64Array>(out: T, key: K
 /** A sequential generator over one key, for host code that draws one number at a time. */
 export class Generator {
   readonly key: Key
-  /** How many draws were made: with the seed, the whole state. */
+  /** Blocks of the cipher used so far. Normals come in pairs, so the second of the last two may be held besides. */
   position = 0
   #spare: number | undefined
 
