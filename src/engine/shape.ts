@@ -97,6 +97,12 @@ function callerLine(stack: string): string | undefined {
   return undefined
 }
 
+/** Refuses sizes that no array can have. */
+export function expectSizes(where: string, shape: readonly number[]): void {
+  if (!shape.every((n) => Number.isInteger(n) && n >= 0))
+    throw new UsageError(`${where}: got the shape ${formatShape(shape)}, expected whole numbers from 0`)
+}
+
 /** Axis counted from the front; negative axes count from the back. */
 export function normalizeAxis(where: string, axis: number, rank: number): number {
   const at = axis < 0 ? axis + rank : axis

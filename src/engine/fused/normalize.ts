@@ -41,7 +41,7 @@ const groupNormOp = fused<Norm & { readonly groups: number }>(
   "normalisation over groups of channels and all positions of each sample",
   ([x, weight, bias], { groups, eps }) => {
     const [batch, channels, ...spatial] = x.shape
-    if (channels % groups !== 0) {
+    if (!(Number.isInteger(groups) && groups >= 1 && channels % groups === 0)) {
       throw new UsageError(
         `groupNorm: ${channels} channels do not divide into ${groups} groups (input ${formatShape(x.shape)})`,
       )

@@ -2,7 +2,10 @@
 import { expect, test } from "vitest"
 import { asArray, type NdArray, toNested, toNumbers, zeros } from "../array.ts"
 import { compile } from "../compile.ts"
-import { layerNorm } from "../fused/normalize.ts"
+import { randomInteger, randomUniform } from "../create.ts"
+import { linear } from "../fused/attention.ts"
+import { groupNorm, layerNorm } from "../fused/normalize.ts"
+import { maxPool2d } from "../fused/pool.ts"
 import { grad, gradients } from "../grad.ts"
 import { constant, type Tensor } from "../tensor.ts"
 import { equal, isNan, where } from "./compare.ts"
@@ -102,16 +105,37 @@ test("slices are added along any axis, and indices must be of that axis", async 
   expect(() => scatterAdd(constant(g), constant(at), 2, 4)).toThrow(/^scatterAdd: axis 2 is out of range/)
 })
 
-test("the kernel's gradient of no images is zero", async () => {
+test("sums over no images and no features are zero", async () => {
   const slopes: Fn = (x, w) => gradients(conv2d(x, w).sum(), [x, w])
   const [dx, dw] = await valuesOf(slopes, zeros([0, 16, 4, 4]), zeros([16, 16, 3, 3]))
   expect(dx).toEqual([])
   expect(dw).toEqual(new Array(16 * 16 * 9).fill(0))
+  expect(await valuesOf((...x) => [linear(x[0], x[1], x[2])], zeros([2, 0]), zeros([3, 0]), [1, 2, 3])).toEqual([
+    [1, 2, 3, 1, 2, 3],
+  ])
 })
 
 test("what cannot be computed is refused where it is asked for", () => {
   const [x, image] = [constant([1, 2, 3]), constant(zeros([1, 1, 2, 2]))]
   expect(() => x.slice([[0.5, 2]])).toThrow(/^slice: position 0.5 of axis 0 is not an integer/)
+  for (const shape of [
+    [-1, -3],
+    [-3, -1],
+    [-1.5, -2],
+    [0.5, 6],
+  ])
+    expect(() => x.reshape(shape)).toThrow(/^reshape: /)
+  expect(() => constant(1).broadcastTo([-2])).toThrow(
+    /^broadcastTo: got the shape \[-2\], expected whole numbers from 0/,
+  )
+  expect(() => randomUniform([2.5])).toThrow(/^random: got the shape \[2.5\]/)
+  expect(() => randomInteger([2], 2.5)).toThrow(/^randomInteger: got 2.5, expected a whole number/)
+  expect(() => pad(constant([1], "int32"), [[1, 0]], 0.5)).toThrow(/^pad: got 0.5 for a tensor of int32/)
+  expect(() => maxPool2d(image.cast("int32"), 2, { stride: 1, padding: 1 })).toThrow(
+    /^pad: got -3.4.* for a tensor of int32/,
+  )
+  expect(() => linear(x, constant(zeros([2, 3, 3])))).toThrow(/^linear: weight is \[2, 3, 3\], expected two axes/)
+  for (const groups of [0.5, -1]) expect(() => groupNorm(image, groups)).toThrow(/^groupNorm: 1 channels do not divide/)
   for (const sizes of [1.5, -1, 0])
     expect(() => x.split(sizes)).toThrow(/^split: sizes .* do not divide axis 0 of \[3\]/)
   expect(() => upsample(image, 1.5)).toThrow(/^upsample: factor is 1.5, expected a whole number from 1/)

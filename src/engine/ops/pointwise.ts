@@ -179,14 +179,18 @@ const ranges: Partial<Record<Dtype, readonly [number, number]>> = {
   bool: [0, 1],
 }
 
-/** A number as a constant of a tensor's dtype; refused where it would become another number. */
-function numberLike(where: string, tensor: Tensor, value: number): Tensor {
-  const { dtype } = tensor
+/** Refuses a number that would become another one in a tensor's dtype; floats round. */
+export function expectNumber(where: string, { dtype }: Tensor, value: number): void {
   const range = ranges[dtype]
   if (range !== undefined && !(Number.isInteger(value) && value >= range[0] && value <= range[1])) {
     throw new UsageError(
       `${where}: got ${value} for a tensor of ${dtype}, expected a whole number from ${range[0]} to ${range[1]} (cast the tensor to a float)`,
     )
   }
+}
+
+/** A number as a constant of a tensor's dtype. */
+function numberLike(where: string, tensor: Tensor, value: number): Tensor {
+  expectNumber(where, tensor, value)
   return tensor.like(value)
 }

@@ -14,6 +14,7 @@ import {
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { concat } from "./movement.ts"
+import { expectNumber } from "./pointwise.ts"
 
 interface Shaped {
   readonly shape: readonly number[]
@@ -249,6 +250,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
       `pad: got widths ${JSON.stringify(widths)} for ${formatShape(x.shape)}, expected two whole numbers an axis`,
     )
   }
+  expectNumber("pad", x, value)
   if (widths.flat().every((w) => w === 0)) return x
   return apply(padOp, [x], { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), value })
 }
