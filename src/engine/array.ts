@@ -117,6 +117,12 @@ export function castArray<D extends Dtype>(a: NdArray, dtype: D): NdArray<D> {
   return a.dtype === dtype ? (a as NdArray<D>) : fromNumbers(dtype, a.shape, toNumbers(a))
 }
 
+/** Text that tells small arrays apart, 0 and -0 included; undefined for arrays of more than 64 elements. */
+export function textOf({ dtype, shape, data }: NdArray): string | undefined {
+  if (data.length > 64) return undefined
+  return `${dtype}[${shape}]${Array.from(data as ArrayLike<number>, (v) => (Object.is(v, -0) ? "-0" : v)).join(",")}`
+}
+
 /** Whether a value is an {@link NdArray}. */
 export function isArray(x: unknown): x is NdArray {
   return (

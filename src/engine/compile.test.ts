@@ -104,6 +104,13 @@ test("a shape error names the op, the shapes and the line of the caller", () => 
   expect(() => gradients(x, [x])).toThrow(/expected a scalar/)
 })
 
+test("a function that gives a promise or a map is refused, for its tensors would be lost", async () => {
+  const late = compile((async (x: Tensor) => x.mul(2)) as unknown as (x: Tensor) => Tensor)
+  await expect(late([1])).rejects.toThrow(/tensors in lists and records; got \[object Promise\] at y/)
+  const named = compile((x: Tensor) => new Map([["a", x.mul(2)]]))
+  await expect(named([1])).rejects.toThrow(/got \[object Map\] at y/)
+})
+
 test("a tensor of another program is refused by name", async () => {
   let leaked: Tensor | undefined
   await compile((x: Tensor) => {

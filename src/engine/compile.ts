@@ -3,13 +3,13 @@ import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } fro
 import { chosenDevice } from "./devices/choose.ts"
 import { joinUpdates } from "./devices/updates.ts"
 import type { Spec, Value } from "./graph.ts"
-import { type Lowered, lower } from "./lower.ts"
+import { type Layout, type Lowered, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
 import { engineOptions, newestFile, theRoom } from "./runtime.ts"
 import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
-import { arrangementOf, packsOf, placeOf, upload, written } from "./state.ts"
+import { arrangementOf, bufferOf, packsOf, placeOf, upload, written } from "./state.ts"
 import type { Tensor } from "./tensor.ts"
 import { type Graph, isTensor, mapTree, randomsOf, type TraceOptions, type Tree, trace, variablesOf } from "./trace.ts"
 
@@ -44,7 +44,7 @@ export interface Compiled<A extends readonly unknown[], R> {
   graph(...specs: readonly Tree<Spec>[]): Graph
   /** Ends profiling of the last loaded session; gives the name of the profile file. */
   profile(): Promise<string>
-  /** Frees the sessions. The function may be called again; it then loads anew. */
+  /** Frees the sessions, once the calls under way are done. The function may be called again; it then loads anew. */
   dispose(): Promise<void>
 }
 
@@ -74,6 +74,8 @@ export function compile<A extends readonly unknown[], R>(
 ): Compiled<A, R> {
   const key = keyOf(seed)
   const loaded = new Map<string, Promise<Loaded>>()
+  /** Calls under way, which need their sessions. */
+  const calls = new Set<Promise<void>>()
 
   const load = async (specs: readonly Tree<Spec>[], isCareful: boolean): Promise<Loaded> => {
     const { graph: traced, result } = trace(fn as never, specs, options)
@@ -102,6 +104,20 @@ export function compile<A extends readonly unknown[], R>(
   }
 
   const compiled = async (...inputs: readonly unknown[]): Promise<Fetch<R>> => {
+    let finish = (): void => {}
+    const call = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    calls.add(call)
+    try {
+      return await answer(inputs)
+    } finally {
+      calls.delete(call)
+      finish()
+    }
+  }
+
+  const answer = async (inputs: readonly unknown[]): Promise<Fetch<R>> => {
     const arrays: NdArray[] = []
     const specs = inputs.map((x, i) => mapTree(x as Tree<Arrayable>, isFeed, (a) => specOf(arrays, a), `x${i}`))
     const ready = programOf(specs, false)
@@ -121,18 +137,20 @@ export function compile<A extends readonly unknown[], R>(
     for (const [i, leaf] of randomsOf(graph).entries())
       feeds[lowered.randoms.get(leaf)!] = draw(leaf, fold(key, run, i))
     const { stateInputs, stateOutputs } = lowered
-    const packs = await upload([...new Set([...stateInputs.keys(), ...stateOutputs.keys()])])
-    const bufferOf = (name: string): number => packs.find((p) => p.name === name)!.buffer
+    const buffersOf = (names: ReadonlyMap<Layout, string>): Record<string, number> =>
+      Object.fromEntries([...names].map(([layout, name]) => [name, bufferOf(layout)]))
+    const uploaded = upload(new Set([...stateInputs.keys(), ...stateOutputs.keys()]))
     // Noted before the run, which is in order with all other calls: whoever reads now waits for it.
     for (const layout of stateOutputs.keys()) written(layout)
-    return theRoom().run({
+    const outputs = theRoom().run({
       session,
       feeds,
-      reads: Object.fromEntries([...stateInputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
-      writes: Object.fromEntries([...stateOutputs].map(([layout, name]) => [name, bufferOf(layout.name)])),
+      reads: buffersOf(stateInputs),
+      writes: buffersOf(stateOutputs),
       fetches: lowered.outputs,
       guard: isGuarded ? lowered.outputs.at(-1) : undefined,
     })
+    return (await Promise.all([outputs, uploaded]))[0]
   }
   compiled.runs = 0
   compiled.graph = (...specs: readonly Tree<Spec>[]): Graph => simplify(trace(fn as never, specs, options).graph)
@@ -143,9 +161,11 @@ export function compile<A extends readonly unknown[], R>(
     return told === "" && profile !== undefined ? newestFile(profile) : told
   }
   compiled.dispose = async (): Promise<void> => {
-    const all = await Promise.allSettled(loaded.values())
+    while (calls.size > 0) await Promise.all(calls)
+    const all = [...loaded.values()]
     loaded.clear()
-    for (const l of all) if (l.status === "fulfilled") await theRoom().release(l.value.session)
+    for (const l of await Promise.allSettled(all))
+      if (l.status === "fulfilled") await theRoom().release(l.value.session)
   }
   return compiled as Compiled<A, R>
 }

@@ -5,12 +5,13 @@ import { equal } from "./ops/compare.ts"
 import { minimum } from "./ops/elementwise.ts"
 import { type Distribution, random as randomOp } from "./ops/leaf.ts"
 import { cumSum } from "./ops/reduce.ts"
-import { isSymbolic, UsageError } from "./shape.ts"
+import { expectSizes, isSymbolic, UsageError } from "./shape.ts"
 import { constant, Tensor } from "./tensor.ts"
 
 let made = 0
 
 function random(distribution: Distribution, shape: readonly number[]): Tensor {
+  expectSizes("random", shape)
   // The id keeps two draws apart and orders them: the k-th draw of a trace is stream k.
   return new Tensor(makeNode(randomOp, [], { distribution, shape, id: made++ }).outputs[0])
 }
@@ -27,7 +28,8 @@ export function randomNormal(shape: readonly number[]): Tensor {
 
 /** Uniform integers (int32) from 0 to `n - 1`, drawn anew at each run. */
 export function randomInteger(shape: readonly number[], n: number): Tensor {
-  if (!(n >= 1 && n <= 2 ** 24)) throw new UsageError(`randomInteger: got ${n}, expected a bound from 1 to 2^24`)
+  if (!(Number.isInteger(n) && n >= 1 && n <= 2 ** 24))
+    throw new UsageError(`randomInteger: got ${n}, expected a whole number from 1 to 2^24`)
   // The largest uniform below 1 times n may round to n in float32.
   return minimum(randomUniform(shape).mul(n), n - 1).cast("int32")
 }

@@ -1,6 +1,6 @@
 /** Collecting an ONNX graph: what records emit, written once, with names and with sizes that may depend on the batch. */
-import { array, type Dtype, fromNumbers, type NdArray } from "./array.ts"
-import { type Attribute, type Emitter, type Node, type Spec, topological, type Value } from "./graph.ts"
+import { array, type Dtype, fromNumbers, type NdArray, textOf } from "./array.ts"
+import { type Attribute, attributesText, type Emitter, type Node, type Spec, topological, type Value } from "./graph.ts"
 import { neededFor, renamedNode, settled } from "./onnx/arrange.ts"
 import type { AttributeValue, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { batchSize, formatSize, isSymbolic, isTracked, UsageError } from "./shape.ts"
@@ -99,7 +99,7 @@ export class Writer implements Emitter {
     }
     // Graphs are not compared.
     const isPlain = Object.values(attributes).every((a) => typeof a !== "object" || !("graph" in a))
-    const key = isPlain ? `${domain}:${type}(${inputs.join(",")})${JSON.stringify(attributes)}${count}` : undefined
+    const key = isPlain ? `${domain}:${type}(${inputs.join(",")})${attributesText(attributes)}${count}` : undefined
     const before = key === undefined ? undefined : this.#page.written.get(key)
     if (before !== undefined) return before
     const written = Object.fromEntries(Object.entries(attributes).map(([k, v]) => [k, attribute(v)]))
@@ -156,7 +156,7 @@ export class Writer implements Emitter {
     const from = this.#pieces.get(x)
     const size = this.#sizes.get(x)
     const isPart = type === "Slice" && first?.length === 1 && axes?.join() === "0" && (steps ?? [1]).join() === "1"
-    if (isPart && size !== undefined && second !== undefined && second[0] <= size) {
+    if (isPart && size !== undefined && second !== undefined && first[0] <= second[0] && second[0] <= size) {
       const { base, start } = from ?? { base: x, start: 0 }
       this.#pieces.set(output, { base, start: start + first[0], end: start + second[0] })
       this.#sizes.set(output, second[0] - first[0])
@@ -194,7 +194,7 @@ export class Writer implements Emitter {
   }
 
   constant(value: NdArray): string {
-    const key = value.data.length <= 64 ? `${value.dtype}[${value.shape}]${value.data.join(",")}` : undefined
+    const key = textOf(value)
     const before = key === undefined ? undefined : this.#page.constants.get(key)
     if (before !== undefined) return before
     const name = this.#name("c")

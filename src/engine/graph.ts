@@ -164,6 +164,12 @@ export function primitive<A extends object>(p: Primitive<A>): Op<A> {
   }
 }
 
+/** Attributes as text that tells them apart; JSON writes NaN and both infinities alike, and -0 as 0. */
+export function attributesText(attrs: object): string {
+  const isOdd = (v: unknown): v is number => typeof v === "number" && (!Number.isFinite(v) || Object.is(v, -0))
+  return JSON.stringify(attrs, (_, v: unknown) => (isOdd(v) ? (v === 0 ? "-0" : String(v)) : v))
+}
+
 /** A new node; its outputs' shapes come from the record, which throws where the inputs do not fit. */
 export function makeNode<A extends object>(op: Op<A>, inputs: readonly Value[], attrs: A): Node<A> {
   const specs = op.spec(

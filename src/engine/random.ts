@@ -118,7 +118,7 @@ export function fillNormal<T extends Float32Array | Float64Array>(out: T, key: K
 /** A sequential generator over one key, for host code that draws one number at a time. */
 export class Generator {
   readonly key: Key
-  /** How many draws were made: with the seed, the whole state. */
+  /** Blocks of the cipher used so far. Normals come in pairs, so the second of the last two may be held besides. */
   position = 0
   #spare: number | undefined
 
@@ -152,7 +152,8 @@ export class Generator {
 
   /** Next integer from 0 to `n - 1`, without the bias of a remainder. */
   integer(n: number): number {
-    if (!(n >= 1 && n <= 4294967296)) throw new RangeError(`integer: got ${n}, expected a bound from 1 to 2^32`)
+    if (!(Number.isInteger(n) && n >= 1 && n <= 4294967296))
+      throw new RangeError(`integer: got ${n}, expected a whole number from 1 to 2^32`)
     const limit = 4294967296 - (4294967296 % n)
     for (;;) {
       const bits = this.bits()

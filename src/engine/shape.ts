@@ -97,6 +97,12 @@ function callerLine(stack: string): string | undefined {
   return undefined
 }
 
+/** Refuses sizes that no array can have. */
+export function expectSizes(where: string, shape: readonly number[]): void {
+  if (!shape.every((n) => Number.isInteger(n) && n >= 0))
+    throw new UsageError(`${where}: got the shape ${formatShape(shape)}, expected whole numbers from 0`)
+}
+
 /** Axis counted from the front; negative axes count from the back. */
 export function normalizeAxis(where: string, axis: number, rank: number): number {
   const at = axis < 0 ? axis + rank : axis
@@ -124,7 +130,7 @@ export function broadcastShapes(where: string, a: readonly number[], b: readonly
     const n = b[b.length - rank + i] ?? 1
     if (m !== n && m !== 1 && n !== 1) {
       throw new UsageError(
-        `${where}: cannot broadcast ${formatShape(a)} with ${formatShape(b)} (axis ${i}: ${m} and ${n})`,
+        `${where}: cannot broadcast ${formatShape(a)} with ${formatShape(b)} (axis ${i}: ${formatSize(m)} and ${formatSize(n)})`,
       )
     }
     out[i] = m === 1 ? n : m

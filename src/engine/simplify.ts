@@ -1,6 +1,6 @@
 /** Graph to smaller equal graph: fused ops expanded, equal nodes merged, constants folded. Names no op. */
-import { castArray, type NdArray, sizeOf } from "./array.ts"
-import { makeNode, type Node, type Op, rebuilt, topological, type Value } from "./graph.ts"
+import { castArray, type NdArray, sizeOf, textOf } from "./array.ts"
+import { attributesText, makeNode, type Node, type Op, rebuilt, topological, type Value } from "./graph.ts"
 import { constant as constantOp } from "./ops/leaf.ts"
 import { isSymbolic } from "./shape.ts"
 import { Tensor } from "./tensor.ts"
@@ -83,10 +83,9 @@ function merged(outputs: readonly Value[]): Value[] {
 
 function keyOf(node: Node, ids: ReadonlyMap<Node, number>): string | undefined {
   if (node.op.leaf === "constant") {
-    const { array } = node.attrs as { array: NdArray }
-    return array.data.length <= 64 ? `${array.dtype}[${array.shape}]${array.data.join(",")}` : undefined
+    return textOf((node.attrs as { array: NdArray }).array)
   }
-  return `${node.op.name}(${node.inputs.map((v) => `${ids.get(v.node)}.${v.index}`)})${JSON.stringify(node.attrs)}`
+  return `${node.op.name}(${node.inputs.map((v) => `${ids.get(v.node)}.${v.index}`)})${attributesText(node.attrs)}`
 }
 
 function folded(node: Node): Node | undefined {

@@ -28,6 +28,13 @@ const home = new WeakMap<Variable, Pack>()
 const arranged = new WeakMap<Variable, Arrangement>()
 let made = 0
 
+/** Packs end with their variables; their buffers, which the room holds, are told so. */
+const ended = new FinalizationRegistry<number>((buffer) => {
+  theRoom()
+    .drop(buffer)
+    .catch(() => undefined)
+})
+
 /** How a variable lies in its place: `undefined` where it has none yet, `null` where it is row-major. */
 export function arrangementOf(variable: Variable): Arrangement | null | undefined {
   return home.has(variable) ? (arranged.get(variable) ?? null) : undefined
@@ -68,24 +75,33 @@ export function packsOf(
     const id = made++
     const pack: Pack = { name: `state${id}`, dtype: group[0].dtype, size, places, buffer: id, newer: "host" }
     for (const variable of group) home.set(variable, pack)
+    ended.register(pack, id)
   }
   return [...new Set(variables.map((v) => home.get(v)!))]
 }
 
-/** Sends packs to the room whose host copy is newer. */
-export async function upload(packs: readonly Layout[]): Promise<Pack[]> {
-  for (const pack of packs as readonly Pack[]) {
+/** The buffer of the room that a pack lives in. */
+export function bufferOf(pack: Layout): number {
+  return (pack as Pack).buffer
+}
+
+/**
+ * Sends packs to the room whose host copy is newer. The calls of the room are in order, so a run need not wait for it: a
+ * write in between would be neither in what was sent nor after the run.
+ */
+export async function upload(packs: Iterable<Layout>): Promise<void> {
+  const transfers: Promise<void>[] = []
+  for (const pack of packs as Iterable<Pack>) {
     if (pack.newer !== "host") continue
     const data = allocate(pack.dtype as Dtype, pack.size)
     for (const [variable, place] of pack.places) {
       const value = arranged.get(variable)?.into(variable.initial) ?? variable.initial
       data.set(value.data as never, place)
     }
-    // Noted before the transfer, which is in order with all other calls: a write meanwhile must not be lost.
     pack.newer = "same"
-    await theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data))
+    transfers.push(theRoom().put(pack.buffer, array(pack.dtype, [pack.size], data)))
   }
-  return packs as Pack[]
+  await Promise.all(transfers)
 }
 
 /** Notes that a run wrote into a pack. */
@@ -127,7 +143,9 @@ export async function write(values: ReadonlyMap<Variable, NdArray>): Promise<voi
     }
     const pack = home.get(variable)
     if (pack !== undefined) {
-      await download(pack)
+      // A run may have begun meanwhile: it comes first, or what it writes beside this variable would be lost.
+      do await download(pack)
+      while (pack.newer === "room")
       pack.newer = "host"
     }
     variable.initial = castArray(value, variable.dtype)

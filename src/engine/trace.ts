@@ -24,7 +24,7 @@ export interface TraceOptions {
 /**
  * Traces `fn` on stand-ins of the given specs; returns the graph and the result with its tensors in place.
  *
- * @throws UsageError when the function returns something that holds no tensor.
+ * @throws UsageError when the function returns anything but tensors in lists and plain records (a promise, say).
  */
 export function trace<R>(
   fn: (...inputs: never[]) => R,
@@ -78,7 +78,7 @@ export function mapTree<T, U>(
 ): Tree<U> {
   if (isLeaf(tree)) return map(tree, path)
   if (Array.isArray(tree)) return tree.map((t, i) => mapTree(t as Tree<T>, isLeaf, map, `${path}.${i}`))
-  if (typeof tree === "object" && tree !== null) {
+  if (isRecord(tree)) {
     return Object.fromEntries(
       Object.entries(tree).map(([key, t]) => [key, mapTree(t as Tree<T>, isLeaf, map, `${path}.${key}`)]),
     )
@@ -86,6 +86,13 @@ export function mapTree<T, U>(
   throw new UsageError(
     `a program's arguments and results are tensors in lists and records; got ${String(tree)} at ${path}`,
   )
+}
+
+/** Whether a value is a plain object: promises, maps and the like would look empty. */
+function isRecord(x: unknown): x is object {
+  if (typeof x !== "object" || x === null) return false
+  const parent: unknown = Object.getPrototypeOf(x)
+  return parent === null || parent === Object.prototype
 }
 
 /** Every output of a graph: what the caller gets and what is assigned. */

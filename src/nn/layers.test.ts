@@ -9,7 +9,7 @@ import { trace } from "../engine/trace.ts"
 import { MultiheadAttention, mergeHeads, splitHeads } from "./attention.ts"
 import { Conv1d, Conv2d, Conv3d, ConvTranspose2d } from "./conv.ts"
 import { Dropout, dropout, Sequential } from "./layers.ts"
-import { Linear } from "./linear.ts"
+import { Embedding, Linear } from "./linear.ts"
 import { stateDict } from "./module.ts"
 import { BatchNorm2d, GroupNorm, LayerNorm } from "./norm.ts"
 
@@ -133,6 +133,8 @@ describe("misfits are refused by name", () => {
     ["transposed groups", () => new ConvTranspose2d(3, 4, 3, { groups: 2 }), "ConvTranspose2d: 3 input channels do"],
     ["a kernel of another rank", () => new Conv3d(1, 1, [3, 3]), "Conv3d: kernel has 2 sizes, expected 3"],
     ["a kernel of no size", () => new Conv2d(1, 1, 0), "Conv2d: a weight of shape [1, 1, 0, 0] cannot be"],
+    ["a map from nothing", () => new Linear(0, 2), "Linear: a weight of shape [2, 0] cannot be"],
+    ["a table of part of a row", () => new Embedding(1.5, 2), "Embedding: a weight of shape [1.5, 2] cannot be"],
     ["heads", () => new MultiheadAttention(6, 4), "MultiheadAttention: width 6 does not divide into 4 heads"],
     ["groups of a norm", () => new GroupNorm(4, 6), "GroupNorm: 6 channels do not divide into 4 groups"],
     ["features", () => new Linear(4, 2).forward(x(3, 5)), "linear: input has 5 features, weight expects 4"],

@@ -2,8 +2,14 @@
 import { full } from "../engine/array.ts"
 import { linear } from "../engine/fused/attention.ts"
 import { gather } from "../engine/ops/gather.ts"
+import { UsageError } from "../engine/shape.ts"
 import { type Tensor, Variable } from "../engine/tensor.ts"
 import { fanInUniform, normal, uniform } from "./init.ts"
+
+function expectSizes(where: string, shape: readonly number[]): void {
+  if (!shape.every((n) => Number.isInteger(n) && n >= 1))
+    throw new UsageError(`${where}: a weight of shape [${shape.join(", ")}] cannot be (sizes are whole numbers from 1)`)
+}
 
 /** y = x W^T + b over the last axis: `[..., in] -> [..., out]`; weight `[out, in]`, bias `[out]`. */
 export class Linear {
@@ -11,6 +17,7 @@ export class Linear {
   readonly bias: Variable | null
 
   constructor(inputs: number, outputs: number, { bias = true }: { readonly bias?: boolean } = {}) {
+    expectSizes("Linear", [outputs, inputs])
     this.weight = new Variable(fanInUniform([outputs, inputs]))
     this.bias = bias ? new Variable(uniform([outputs], 1 / Math.sqrt(inputs))) : null
   }
@@ -25,6 +32,7 @@ export class Embedding {
   readonly weight: Variable
 
   constructor(count: number, size: number) {
+    expectSizes("Embedding", [count, size])
     this.weight = new Variable(normal([count, size], 1))
   }
 

@@ -8,7 +8,7 @@ import { type Disk, disk as theDisk } from "./disk.ts"
 import { NotFiniteError, type TrainState } from "./loop.ts"
 
 /** The folder of a run's checkpoints. */
-export const checkpointFolder = (run: string): string => join(run, "checkpoints")
+const checkpointFolder = (run: string): string => join(run, "checkpoints")
 
 const nameOf = (step: number): string => `step-${step}`
 const draftOf = (step: number): string => `.step-${step}.part`

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { dataset } from "../data/dataset.ts"
+import { type Dataset, dataset } from "../data/dataset.ts"
 import { asArray } from "../engine/array.ts"
 import { randomNormal } from "../engine/create.ts"
 import { write } from "../engine/state.ts"
@@ -25,6 +25,22 @@ test("an evaluation is the mean loss over the items, read anew each time", async
   const replaced = evaluator(objective, items, { replace: () => other })
   expect(await replaced.loss()).toBeCloseTo(9 * 28.5, 3)
   await replaced.dispose()
+})
+
+test("no more items are taken than asked for, also where a batch would hold more", async () => {
+  const seen: number[] = []
+  const counted: Dataset = {
+    ...items,
+    batch: (at) => {
+      seen.push(at.length)
+      return items.batch(at)
+    },
+  }
+  const objective: Objective = { variables: new Map(), loss: ({ x }) => ({ total: x.mean() }) }
+  const few = evaluator(objective, counted, { items: 4 })
+  await few.loss()
+  await few.dispose()
+  expect(seen).toEqual([4])
 })
 
 test("noise is the same at each evaluation, and another for another seed", async () => {

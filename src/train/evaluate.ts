@@ -8,7 +8,7 @@ import type { Objective, TensorBatch } from "./objective.ts"
 
 /** How {@link evaluator} evaluates. */
 export interface EvaluatorOptions {
-  /** Items a batch, default 128 (all of them where there are fewer). */
+  /** Items a batch, default 128 (all that are evaluated where those are fewer). */
   readonly batch?: number
   /** Most items an evaluation, default 4096: the first of a random order. */
   readonly items?: number
@@ -34,7 +34,7 @@ export function evaluator(
   dataset: Dataset,
   { batch = 128, items = 4096, seed = 0, replace }: EvaluatorOptions = {},
 ): Evaluator {
-  const size = Math.min(batch, dataset.length)
+  const size = Math.min(batch, items, dataset.length)
   const batches = Math.max(1, Math.floor(Math.min(items, dataset.length) / size))
   const stream = loader(dataset, { batch: size, seed })
   const start = stream.state()

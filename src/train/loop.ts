@@ -77,6 +77,7 @@ export class NotFiniteError extends Error {
  * the model holds the averaged weights (with `ema: null`, the trained ones).
  *
  * @example for await (const { step, loss } of train(simple(model), loader(await mnist()))) console.log(step, loss)
+ * @throws RangeError when the steps or the batches an update are out of range, or nothing is trainable.
  * @throws NotFiniteError when the loss, a term of it or the gradient's norm becomes NaN or infinite; the parameters are then
  * those after that step.
  */
@@ -94,6 +95,9 @@ export function train(
     profile,
   }: TrainOptions = {},
 ): Training {
+  if (!(steps >= 0)) throw new RangeError(`train: got ${steps} steps, expected a number from 0`)
+  if (!(Number.isInteger(accumulate) && accumulate >= 1))
+    throw new RangeError(`train: accumulate is ${accumulate}, expected a whole number of batches from 1`)
   const parameters = new Map([...objective.variables].filter(([, v]) => v.trainable))
   const average = ema === null ? null : new Ema(parameters)
   const decay = typeof ema === "number" ? emaWarmup(ema) : ema
@@ -130,6 +134,8 @@ export function train(
       signal?.throwIfAborted()
       for (let k = 0; k < accumulate; k++) {
         const running = program.run(batch, lr, decay === null ? 0 : decay(step))
+        // Told below, when the next batch is made: until then nobody waits for it.
+        running.catch(() => undefined)
         samples += batch.x.shape[0]
         const used = loader.state()
         // The worker computes; meanwhile the next batch is made here.
@@ -201,7 +207,8 @@ export function train(
     }),
     restore: async (state) => {
       await assign("model", objective.variables, state.model)
-      if (average !== null && state.ema !== null) await assign("averages", average.averages, state.ema)
+      // Where nothing was averaged so far, the average begins with the weights as they are.
+      if (average !== null) await assign("averages", average.averages, state.ema ?? state.model)
       await optimizer.restore(state.optimizer)
       const gradientsOf = new Map([...program.accumulated].map(([path, v]) => [`gradient.${path}`, v] as const))
       await assign("gradients", gradientsOf, state.optimizer)

@@ -47,7 +47,7 @@ export class TrainStep {
     const accumulated = new Map<string, Variable>()
     if (accumulate > 1) {
       for (const [path, p] of parameters) {
-        accumulated.set(path, new Variable(zeros(p.shape), { role: "slot", name: `gradient.${path}` }))
+        accumulated.set(path, new Variable(zeros(p.shape, p.dtype), { role: "slot", name: `gradient.${path}` }))
       }
     }
     const sums = [...accumulated.values()]

@@ -104,6 +104,7 @@ row("logicalOr", [bools([6]), bools([6])], (a, b) => c.logicalOr(a, b).cast("int
 row("logicalNot", [bools([6])], (a) => c.logicalNot(a).cast("int32"), false)
 row("isNan", [[3]], (x) => c.isNan(e.log(x)).cast("int32"), false)
 row("where", [bools([3, 4]), [3, 4], [4]], c.where)
+row("where, booleans", [bools([3, 4]), bools([3, 4]), bools([4])], c.where, false)
 row("cast to int", [[3, 4]], (x) => x.mul(3).cast("int32"), false)
 row("stopGradient", [[3, 4]], (x) => x.mul(e.stopGradient(x)).sub(e.stopGradient(x.mul(x))), false)
 

@@ -3,13 +3,42 @@ import { describe, expect, test } from "vitest"
 import { array, castArray, type NdArray, sizeOf, toNumbers } from "../../src/engine/array.ts"
 import { compile } from "../../src/engine/compile.ts"
 import { evaluate } from "../../src/engine/evaluate.ts"
-import { silu } from "../../src/engine/fused/activation.ts"
-import { groupNorm } from "../../src/engine/fused/normalize.ts"
+import { activationOps, silu } from "../../src/engine/fused/activation.ts"
+import { attentionOps } from "../../src/engine/fused/attention.ts"
+import { groupNorm, normalizeOps } from "../../src/engine/fused/normalize.ts"
+import { poolOps } from "../../src/engine/fused/pool.ts"
 import { differentiate } from "../../src/engine/grad.ts"
-import { floats } from "../../src/engine/graph.ts"
+import { floats, type Op, topological } from "../../src/engine/graph.ts"
+import { compareOps } from "../../src/engine/ops/compare.ts"
+import { convOps } from "../../src/engine/ops/conv.ts"
+import { elementwiseOps } from "../../src/engine/ops/elementwise.ts"
+import { gatherOps } from "../../src/engine/ops/gather.ts"
+import { matmulOps } from "../../src/engine/ops/matmul.ts"
+import { movementOps } from "../../src/engine/ops/movement.ts"
+import { reduceOps } from "../../src/engine/ops/reduce.ts"
+import { resizeOps } from "../../src/engine/ops/resize.ts"
+import { sliceOps } from "../../src/engine/ops/slice.ts"
+import { softmaxOps } from "../../src/engine/ops/softmax.ts"
 import { Generator } from "../../src/engine/random.ts"
 import { constant, placeholder, type Tensor } from "../../src/engine/tensor.ts"
 import { opCases } from "./cases.ts"
+
+const allOps: readonly Op[] = [
+  ...activationOps,
+  ...attentionOps,
+  ...normalizeOps,
+  ...poolOps,
+  ...compareOps,
+  ...convOps,
+  ...elementwiseOps,
+  ...gatherOps,
+  ...matmulOps,
+  ...movementOps,
+  ...reduceOps,
+  ...resizeOps,
+  ...sliceOps,
+  ...softmaxOps,
+]
 
 const specOf = (a: NdArray): { dtype: NdArray["dtype"]; shape: readonly number[] } => ({
   dtype: a.dtype,
@@ -123,6 +152,17 @@ describe.each(opCases)("$name", ({ fn, inputs, smooth }) => {
       expectClose(found, finiteDifference(second, inputs, k), 5e-7, `second gradient by input ${k}`)
     }
   })
+})
+
+test("every op has a row, or is the gradient of one that has", () => {
+  const reached = new Set<string>()
+  for (const { fn, inputs } of opCases) {
+    const stands = inputs.map((a, i) => placeholder(`x${i}`, specOf(a)))
+    const y = fn(...stands)
+    const grads = gradientOf((...x) => weighed(fn(...x)))(...stands).filter((g) => g !== null)
+    for (const node of topological([y, ...grads].map((t) => t.value))) reached.add(node.op.name)
+  }
+  expect(allOps.map((op) => op.name).filter((name) => !reached.has(name))).toEqual([])
 })
 
 test("the second gradient through fused ops that feed each other equals finite differences", () => {

@@ -50,6 +50,8 @@ const linearOp = fused<object>("linear", "x weight^T + bias", ([x, weight, bias]
 
 /** Linear map of the last axis: `[..., in]` with weight `[out, in]` and bias `[out]` gives `[..., out]`. */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  if (weight.rank !== 2)
+    throw new UsageError(`linear: weight is ${formatShape(weight.shape)}, expected two axes, [out, in]`)
   if (x.shape.at(-1) !== weight.shape[1]) {
     throw new UsageError(
       `linear: input has ${x.shape.at(-1)} features, weight expects ${weight.shape[1]} (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,

@@ -41,7 +41,7 @@ const groupNormOp = fused<Norm & { readonly groups: number }>(
   "normalisation over groups of channels and all positions of each sample",
   ([x, weight, bias], { groups, eps }) => {
     const [batch, channels, ...spatial] = x.shape
-    if (channels % groups !== 0) {
+    if (!(Number.isInteger(groups) && groups >= 1 && channels % groups === 0)) {
       throw new UsageError(
         `groupNorm: ${channels} channels do not divide into ${groups} groups (input ${formatShape(x.shape)})`,
       )
@@ -100,7 +100,7 @@ export function groupNorm(
  * Layer normalisation over the last `axes` axes, with weight and bias of their shape or without both.
  * Source: Ba et al. 2016.
  *
- * @throws UsageError when weight or bias are of another shape.
+ * @throws UsageError when x has not as many axes, or weight and bias are of another shape.
  */
 export function layerNorm(
   x: Tensor,
@@ -108,6 +108,8 @@ export function layerNorm(
   affine?: { readonly weight: Tensor; readonly bias: Tensor },
   eps = 1e-5,
 ): Tensor {
+  if (!(Number.isInteger(axes) && axes >= 1 && axes <= x.rank))
+    throw new UsageError(`layerNorm: got ${axes} axes, expected from 1 to all of ${formatShape(x.shape)}`)
   expectAffine("layerNorm", x, affine, x.shape.slice(-axes))
   return apply(layerNormOp, affine === undefined ? [x] : [x, affine.weight, affine.bias], { axes, eps })
 }

@@ -1,7 +1,7 @@
 /** ONNX arithmetic, logic and reductions that are compositions of our ops, and nodes that pass their input on. */
 import { filled } from "../create.ts"
 import type { Importer, ImportSite } from "../graph.ts"
-import { equal, logicalNot, logicalOr } from "../ops/compare.ts"
+import { equal, less, logicalNot, logicalOr, where } from "../ops/compare.ts"
 import { abs, exp, log, sqrt, stopGradient } from "../ops/elementwise.ts"
 import { max, type ReduceOptions, readReduce, sum } from "../ops/reduce.ts"
 import { normalizeAxes } from "../shape.ts"
@@ -21,7 +21,9 @@ function logSumExp(x: Tensor, options: ReduceOptions): Tensor {
   const axes = normalizeAxes("reduceLogSumExp", options.axes, x.rank)
   // The logarithm of an empty sum: there is no largest element.
   if (axes.some((a) => x.shape[a] === 0)) return log(sum(x, options))
-  const top = stopGradient(max(x, { ...options, keepDims: true }))
+  const largest = stopGradient(max(x, { ...options, keepDims: true }))
+  // An infinity minus itself would be no number.
+  const top = where(less(abs(largest), Number.POSITIVE_INFINITY), largest, 0)
   const y = log(sum(exp(x.sub(top)), options))
   return y.add(top.reshape(y.shape))
 }

@@ -216,6 +216,12 @@ for (const type of "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1
   row(`${type}, axes as input`, [positive(2, 3, 4), fixed(ints(1, -1))], { keepdims: 0 }, 18)
   row(`${type}, axes as attribute`, [positive(2, 3, 4)], { axes: [-1], keepdims: 1 }, 11)
 }
+row(
+  "ReduceLogSumExp, infinities",
+  [of("float32", [-Infinity, -Infinity, Infinity, 1, -Infinity, 1], [3, 2]), fixed(ints(1))],
+  {},
+  18,
+)
 row("ReduceSum, no axes, left alone", [positive(2, 3)], { noop_with_empty_axes: 1 })
 row("ArgMax", [float(3, 5)], { axis: -1 })
 row("ArgMin", [float(3, 5)], { keepdims: 0 })

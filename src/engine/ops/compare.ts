@@ -111,7 +111,11 @@ const whereOp = primitive<None>({
     return { dtype, shape: broadcastShapes("where", broadcastShapes("where", c.shape, a.shape), b.shape) }
   },
   grad: (g, [c, a, b]) => [null, where(c, g, 0).sumTo(a.shape), where(c, 0, g).sumTo(b.shape)],
-  onnx: (emit, inputs) => emit.node("Where", inputs),
+  onnx: (emit, [c, a, b], node) => {
+    if (node.outputs[0].spec.dtype !== "bool") return emit.node("Where", [c, a, b])
+    // ONNX Runtime has no Where of booleans.
+    return emit.node("Or", [emit.node("And", [c, a]), emit.node("And", [emit.node("Not", [c]), b])])
+  },
   host: ([c, a, b], node) => {
     const { shape } = node.outputs[0].spec
     const [sc, sa, sb] = node.inputs.map((v) => broadcastStrides(v.spec.shape, shape))

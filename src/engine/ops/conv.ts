@@ -137,6 +137,9 @@ const convKernelOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>({
     const [batch, channels] = xs
     const out = gs[1]
     const spatial = xs.slice(2)
+    const { dtype, shape } = node.outputs[0].spec
+    // The runtime leaves a sum over no channels as it found the memory.
+    if (batch === 0) return emit.node("Expand", [emit.scalar(dtype, 0), emit.ints(shape)])
     // The padding that makes the result exactly the kernel's size; what a stride never reached is cropped.
     const high = spatial.map(
       (n, i) => a.dilations[i] * (a.sizes[i] - 1) + 1 + a.strides[i] * (gs[2 + i] - 1) - n - a.low[i],
@@ -364,6 +367,11 @@ export function convTranspose2d(
       outputPadding +
       1,
   )
+  if (sizes.some((n) => n < 1)) {
+    throw new UsageError(
+      `convTranspose2d: the output would have sizes [${sizes.join(", ")}], expected at least 1; use less padding (input ${formatShape(x.shape)}, weight ${formatShape(weight.shape)})`,
+    )
+  }
   const y = convTranspose(x, weight, { ...attrs, sizes })
   return bias === null ? y : y.add(bias.reshape([1, bias.shape[0], 1, 1]))
 }

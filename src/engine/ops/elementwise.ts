@@ -81,16 +81,22 @@ export const div: (a: Operand, b: Operand) => Tensor = binary(
   { simplify: neutral(1, false) },
 )
 
+/** The exponent b - 1 of the slope b a^(b - 1), but 0 where a and b are 0: the slope there is 0, not 0 times infinity. */
+function oneLess(a: Tensor, b: Tensor): Operand {
+  const exponent = scalarOf(b.value)
+  return exponent === undefined ? where(logicalAnd(equal(a, 0), equal(b, 0)), 0, b.sub(1)) : exponent - 1
+}
+
 /**
- * Power, a ^ b. The gradient with respect to the exponent is a^b ln a, taken as 0 where a <= 0;
- * a constant exponent costs nothing extra.
+ * Power, a ^ b. Its gradient with respect to a is 0 where a and b are 0, as that of any power of exponent 0; with respect
+ * to the exponent it is a^b ln a, taken as 0 where a <= 0. A constant exponent costs nothing extra.
  */
 export const pow: (a: Operand, b: Operand) => Tensor = binary(
   "Pow",
   "a ^ b",
   (a, b) => a ** b,
   (g, a, b, y) => [
-    g.mul(b).mul(pow(a, b.sub(1))),
+    scalarOf(b.value) === 0 ? null : g.mul(b).mul(pow(a, oneLess(a, b))),
     g.mul(y).mul(where(greater(a, 0), log(where(greater(a, 0), a, 1)), 0)),
   ],
   {

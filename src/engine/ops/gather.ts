@@ -10,7 +10,7 @@ import {
   primitive,
   type Spec,
 } from "../graph.ts"
-import { formatShape, normalizeAxis, stridesOf, UsageError, walk } from "../shape.ts"
+import { formatShape, normalizeAxis, sameShape, stridesOf, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { greater, where } from "./compare.ts"
 
@@ -30,6 +30,7 @@ function gathered(x: Spec, indices: Spec, axis: number): number[] {
 
 /** Calls `visit` with the offset in x and in the gathered result, for every element gathered. */
 function eachGathered(
+  where: string,
   shape: readonly number[],
   indices: Float64Array,
   axis: number,
@@ -42,7 +43,7 @@ function eachGathered(
   for (let o = 0; o < outer; o++) {
     for (const raw of indices) {
       const k = raw < 0 ? raw + n : raw
-      if (k < 0 || k >= n) throw new RangeError(`gather: index ${raw} is out of range for axis ${axis} of size ${n}`)
+      if (k < 0 || k >= n) throw new RangeError(`${where}: index ${raw} is out of range for axis ${axis} of size ${n}`)
       for (let i = 0; i < inner; i++) visit((o * n + k) * inner + i, out++)
     }
   }
@@ -59,7 +60,7 @@ const gatherOp: Op<At> = primitive<At>({
   onnx: (emit, [x, indices], node) => emit.node("Gather", [x, indices], { axis: node.attrs.axis }),
   host: ([x, indices], node) => {
     const out = new Float64Array(sizeOf(node.outputs[0].spec.shape))
-    eachGathered(node.inputs[0].spec.shape, indices, node.attrs.axis, (at, i) => {
+    eachGathered("gather", node.inputs[0].spec.shape, indices, node.attrs.axis, (at, i) => {
       out[i] = x[at]
     })
     return out
@@ -70,6 +71,12 @@ const scatterOp: Op<Into> = primitive<Into>({
   name: "scatterAdd",
   doc: "zeros with slices added at indices of an axis: the transpose of gather",
   spec: ([g, indices], { axis, size }) => {
+    expectDtype("scatterAdd", [indices], indexTypes)
+    if (!sameShape(g.shape.slice(axis, axis + indices.shape.length), indices.shape)) {
+      throw new UsageError(
+        `scatterAdd: ${formatShape(g.shape)} has no axes ${formatShape(indices.shape)} of the indices at axis ${axis}`,
+      )
+    }
     const after = g.shape.slice(axis + indices.shape.length)
     return { dtype: g.dtype, shape: [...g.shape.slice(0, axis), size, ...after] }
   },
@@ -96,7 +103,7 @@ const scatterOp: Op<Into> = primitive<Into>({
   host: ([g, indices], node) => {
     const { shape } = node.outputs[0].spec
     const out = new Float64Array(sizeOf(shape))
-    eachGathered(shape, indices, node.attrs.axis, (at, i) => {
+    eachGathered("scatterAdd", shape, indices, node.attrs.axis, (at, i) => {
       out[at] += g[i]
     })
     return out
@@ -115,9 +122,12 @@ export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   return apply(gatherOp, [x, indices], { axis: normalizeAxis("gather", axis, x.shape.length) })
 }
 
-/** Zeros with slices added at int32 indices of an axis of the given size: the transpose of {@link gather}. */
+/**
+ * Zeros with slices added at int32 indices of an axis of the given size: the transpose of {@link gather}. `axis` is one of
+ * the result, in which it stands for the axes of `indices`.
+ */
 export function scatterAdd(g: Tensor, indices: Tensor, axis: number, size: number): Tensor {
-  return apply(scatterOp, [g, indices], { axis, size })
+  return apply(scatterOp, [g, indices], { axis: normalizeAxis("scatterAdd", axis, g.rank - indices.rank + 1), size })
 }
 
 /** Calls `visit` with the offset in x and in the result, for torch-style per-element gathering. */

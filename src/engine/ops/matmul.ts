@@ -1,7 +1,7 @@
 /** Matrix products, batched, with either side read transposed. */
 import { sizeOf } from "../array.ts"
 import { apply, expectDtype, floats, type Importer, type Op, primitive } from "../graph.ts"
-import { broadcastShapes, broadcastStrides, formatShape, UsageError, walk } from "../shape.ts"
+import { broadcastShapes, broadcastStrides, formatShape, formatSize, UsageError, walk } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 
 /** Which operands are read with their last two axes exchanged. */
@@ -27,7 +27,7 @@ const matmulOp: Op<Attrs> = primitive<Attrs>({
     if (inner !== other) {
       const how = (t: boolean): string => (t ? " transposed" : "")
       throw new UsageError(
-        `matmul: ${formatShape(a.shape)}${how(transposeA)} has ${inner} columns, ${formatShape(b.shape)}${how(transposeB)} has ${other} rows`,
+        `matmul: ${formatShape(a.shape)}${how(transposeA)} has ${formatSize(inner)} columns, ${formatShape(b.shape)}${how(transposeB)} has ${formatSize(other)} rows`,
       )
     }
     return { dtype, shape: [...broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2)), m, n] }

@@ -6,6 +6,7 @@ import {
   broadcastStrides,
   type Elements,
   elementsOf,
+  expectSizes,
   formatShape,
   isSymbolic,
   normalizeAxis,
@@ -24,6 +25,7 @@ const reshapeOp: Op<Shaped> = primitive<Shaped>({
   name: "reshape",
   doc: "the same elements in row-major order under another shape",
   spec: ([x], { shape }) => {
+    expectSizes("reshape", shape)
     const [from, to] = [elementsOf(x.shape), elementsOf(shape)]
     if (from.batches !== to.batches || from.rest !== to.rest) {
       throw new UsageError(
@@ -109,6 +111,7 @@ const broadcastOp = primitive<Shaped>({
   repeats: true,
   doc: "elements repeated along axes of size 1",
   spec: ([x], { shape }) => {
+    expectSizes("broadcastTo", shape)
     if (!sameShape(broadcastShapes("broadcastTo", x.shape, shape), shape)) {
       throw new UsageError(`broadcastTo: ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`)
     }

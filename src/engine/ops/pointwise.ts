@@ -84,7 +84,10 @@ export function family(): Family {
     const op = primitive<None>({
       name,
       doc,
-      spec: ([x]) => ({ dtype: options.output ?? expectDtype(name, [x], options.dtypes ?? floats), shape: x.shape }),
+      spec: ([x]) => {
+        const dtype = expectDtype(name, [x], options.dtypes ?? floats)
+        return { dtype: options.output ?? dtype, shape: x.shape }
+      },
       grad: (g, [x], y) => [grad(g, x, y)],
       onnx: (emit, [x], node) => (options.onnx ? options.onnx(emit, x, node) : emit.node(onnxType, [x])),
       host: ([x]) => x.map(host),
@@ -164,7 +167,30 @@ function zipHost(a: Float64Array, b: Float64Array, node: Node, f: (a: number, b:
 
 /** Both operands as tensors. */
 export function operands(where: string, a: Operand, b: Operand): [Tensor, Tensor] {
-  if (typeof a !== "number") return [a, typeof b === "number" ? a.like(b) : b]
+  if (typeof a !== "number") return [a, typeof b === "number" ? numberLike(where, a, b) : b]
   if (typeof b === "number") throw new UsageError(`${where}: got two numbers, expected at least one tensor`)
-  return [b.like(a), b]
+  return [numberLike(where, b, a), b]
+}
+
+/** Least and largest numbers of the dtypes that do not hold all of them. */
+const ranges: Partial<Record<Dtype, readonly [number, number]>> = {
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  bool: [0, 1],
+}
+
+/** Refuses a number that would become another one in a tensor's dtype; floats round. */
+export function expectNumber(where: string, { dtype }: Tensor, value: number): void {
+  const range = ranges[dtype]
+  if (range !== undefined && !(Number.isInteger(value) && value >= range[0] && value <= range[1])) {
+    throw new UsageError(
+      `${where}: got ${value} for a tensor of ${dtype}, expected a whole number from ${range[0]} to ${range[1]} (cast the tensor to a float)`,
+    )
+  }
+}
+
+/** A number as a constant of a tensor's dtype. */
+function numberLike(where: string, tensor: Tensor, value: number): Tensor {
+  expectNumber(where, tensor, value)
+  return tensor.like(value)
 }

@@ -242,7 +242,10 @@ export function prod(x: Tensor, options: ReduceOptions = {}): Tensor {
   return reduce("prod", prodOp, x, options)
 }
 
-/** Variance over axes: the mean squared distance from the mean, divided by n - `ddof` (0: the biased one). */
+/**
+ * Variance over axes: the sum of squared distances from the mean, divided by n - `ddof` (0: the biased one). NaN where
+ * there are `ddof` elements, as in PyTorch and in exported files.
+ */
 export function variance(x: Tensor, { ddof = 0, ...options }: ReduceOptions & { readonly ddof?: number } = {}): Tensor {
   const centred = x.sub(mean(x, { ...options, keepDims: true }))
   const v = mean(centred.mul(centred), options)
@@ -267,7 +270,12 @@ function arg(
   return primitive<{ readonly axis: number }>({
     name,
     doc: `position of the ${onnxType === "ArgMax" ? "largest" : "smallest"} element along an axis, the first of equals`,
-    spec: ([x], { axis }): Spec => ({ dtype: "int32", shape: reduceShape(x.shape, [axis], false) }),
+    spec: ([x], { axis }): Spec => {
+      expectDtype(name, [x], numbers)
+      if (x.shape[axis] === 0)
+        throw new UsageError(`${name}: no elements along axis ${axis} of ${formatShape(x.shape)}`)
+      return { dtype: "int32", shape: reduceShape(x.shape, [axis], false) }
+    },
     grad: () => [null],
     onnx: (emit, [x], node) =>
       emit.node("Cast", [emit.node(onnxType, [x], { axis: node.attrs.axis, keepdims: 0 })], { to: 6 }),

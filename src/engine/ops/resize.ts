@@ -83,13 +83,20 @@ const blockSumOp: Op<Factor> = primitive<Factor>({
   },
 })
 
+function expectFactor(where: string, factor: number): void {
+  if (!(Number.isInteger(factor) && factor >= 1))
+    throw new UsageError(`${where}: factor is ${factor}, expected a whole number from 1`)
+}
+
 /** Nearest-neighbour upsampling of `[batch, channels, ...]` by a whole factor along every spatial axis. */
 export function upsample(x: Tensor, factor = 2): Tensor {
+  expectFactor("upsample", factor)
   return factor === 1 ? x : apply(upsampleOp, [x], { factor })
 }
 
 /** Sum over blocks of `factor` pixels along every spatial axis: the transpose of {@link upsample}. */
 export function blockSum(x: Tensor, factor = 2): Tensor {
+  expectFactor("blockSum", factor)
   return factor === 1 ? x : apply(blockSumOp, [x], { factor })
 }
 

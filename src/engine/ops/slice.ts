@@ -14,6 +14,7 @@ import {
 } from "../shape.ts"
 import type { Tensor } from "../tensor.ts"
 import { concat } from "./movement.ts"
+import { expectNumber } from "./pointwise.ts"
 
 interface Shaped {
   readonly shape: readonly number[]
@@ -97,6 +98,10 @@ export function slice(x: Tensor, ranges: readonly (Range | null)[]): Tensor {
     const [start, end, step = 1] = ranges[axis] ?? []
     if (!Number.isInteger(step) || step === 0)
       throw new UsageError(`slice: step ${step} of axis ${axis} is not a non-zero integer`)
+    for (const at of [start, end]) {
+      if (typeof at === "number" && !Number.isInteger(at) && Math.abs(at) !== Infinity)
+        throw new UsageError(`slice: position ${at} of axis ${axis} is not an integer`)
+    }
     const from = (v: number): number => (v < 0 ? v + n : v)
     const low = step > 0 ? 0 : -1
     const high = step > 0 ? n : n - 1
@@ -245,6 +250,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
       `pad: got widths ${JSON.stringify(widths)} for ${formatShape(x.shape)}, expected two whole numbers an axis`,
     )
   }
+  expectNumber("pad", x, value)
   if (widths.flat().every((w) => w === 0)) return x
   return apply(padOp, [x], { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), value })
 }
@@ -253,7 +259,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
 export function split(x: Tensor, sizes: number | readonly number[], axis = 0): Tensor[] {
   const at = normalizeAxis("split", axis, x.shape.length)
   const n = x.shape[at]
-  const list = typeof sizes === "number" ? new Array<number>(sizes).fill(n / sizes) : sizes
+  const list = typeof sizes === "number" ? Array.from({ length: sizes }, () => n / sizes) : sizes
   if (list.some((s) => !Number.isInteger(s) || s < 0) || list.reduce((a, b) => a + b, 0) !== n) {
     throw new UsageError(`split: sizes ${JSON.stringify(sizes)} do not divide axis ${at} of ${formatShape(x.shape)}`)
   }

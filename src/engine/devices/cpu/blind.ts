@@ -23,7 +23,7 @@ function broadcastShape(operand: readonly number[], shape: readonly number[], or
 }
 
 /** Writes a node on the dimensions in which elements lie. */
-export function writePhysical(
+function writePhysical(
   emit: Emitter,
   node: Node,
   names: readonly string[],

@@ -97,6 +97,7 @@ export const kernelGradientRule: Rule = (node, block) => {
   const [x, g] = node.inputs.map((v) => v.spec.shape)
   if (x.length !== 4 || node.inputs[0].spec.dtype !== "float32") return undefined
   const [batch, inner] = x
+  if (batch === 0) return undefined
   const outer = g[1]
   const isWhole = (n: number): boolean => n % block === 0
   const { sizes, low, strides, dilations } = attrs

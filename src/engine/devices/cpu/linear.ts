@@ -1,4 +1,5 @@
 /** Matrix products that read either side transposed and scale in the same pass; attention and linear maps from them. */
+import { sizeOf } from "../../array.ts"
 import { apply, type Op, primitive } from "../../graph.ts"
 import { type MatmulOptions, matmulOps } from "../../ops/matmul.ts"
 import { softmax } from "../../ops/softmax.ts"
@@ -62,7 +63,7 @@ const matmul: Composition = ([a, b], { transposeA, transposeB }: Required<Matmul
 
 const linear: Composition = ([x, w, b]) => {
   if (x.dtype !== "float32" || b === undefined || x.rank < 2) return undefined
-  const rows = x.reshape([-1, w.shape[1]])
+  const rows = x.reshape([sizeOf(x.shape.slice(0, -1)), w.shape[1]])
   return [apply(rowsOp, [rows, w, b], {}).reshape([...x.shape.slice(0, -1), w.shape[0]])]
 }
 

@@ -1,0 +1,68 @@
+/** Where variables live: calls that overlap, and what is left of those that nobody holds. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { expect, test } from "vitest"
+import { asArray, toNested } from "./array.ts"
+import { type Compiled, compile } from "./compile.ts"
+import { theRoom } from "./runtime.ts"
+import { packsOf, read, write } from "./state.ts"
+import { type Tensor, Variable } from "./tensor.ts"
+
+const counters = (): { a: Variable; b: Variable; step: Compiled<[], Tensor> } => {
+  const [a, b] = [new Variable([0]), new Variable([0])]
+  const step = compile(() => {
+    a.assign(a.add(1))
+    b.assign(b.add(1))
+    return a.sum()
+  })
+  return { a, b, step }
+}
+
+test("a run that begins while a variable is written takes nothing from it, nor it from the run", async () => {
+  const { a, b, step } = counters()
+  await step()
+  await step()
+  await Promise.all([write(new Map([[a, asArray([100])]])), step()])
+  expect((await read([a, b])).map(toNested)).toEqual([[100], [3]])
+  // The host's copy is the newer one when the run begins.
+  await write(new Map([[b, asArray([7])]]))
+  await Promise.all([step(), write(new Map([[a, asArray([50])]]))])
+  expect((await read([a, b])).map(toNested)).toEqual([[50], [8]])
+})
+
+test("calls under way are finished before sessions are freed", async () => {
+  const twice = compile((x: Tensor) => x.mul(2))
+  await twice([1])
+  const disposed = twice.dispose()
+  const late = twice([3])
+  const [, value] = await Promise.all([disposed, late])
+  expect(toNested(value)).toEqual([6])
+  expect(toNested(await twice([4]))).toEqual([8])
+  await twice.dispose()
+})
+
+test("the buffer of variables that nobody holds any more is dropped", async () => {
+  setFlagsFromString("--expose-gc")
+  const collect = runInNewContext("gc") as () => void
+  const used = async (): Promise<number> => {
+    const { a, step } = counters()
+    await step()
+    await step.dispose()
+    const [{ buffer }] = packsOf([a])
+    expect(toNested(await theRoom().get(buffer))).toEqual([1, 1])
+    return buffer
+  }
+  const buffer = await used()
+  const isThere = (): Promise<boolean> =>
+    theRoom()
+      .get(buffer)
+      .then(
+        () => true,
+        () => false,
+      )
+  for (let i = 0; i < 50 && (await isThere()); i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  expect(await isThere()).toBe(false)
+})
