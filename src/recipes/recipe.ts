@@ -83,6 +83,8 @@ export interface Experiment {
   begin?(): Promise<void>
   /** The data; `say` is told what is fetched, or done to them. */
   data(say?: (line: string) => void): Promise<Dataset>
+  /** The images that the data are made of, where those are something else, such as latents. */
+  images?(say?: (line: string) => void): Promise<Dataset>
   /** The data to train on, changed a little each time: not those that the loss is validated on. */
   augmented?(data: Dataset): Dataset
   /** Data of the same kind that training never sees; `dataDir` in place of the recipe's. */
