@@ -100,8 +100,8 @@ export function boundTable({ rows, prior, total, done }: BoundStep): string {
     lines.push([name, figure(sum, done), sum.nats.toFixed(3)])
   const widths = [0, 1, 2].map((k) => Math.max(...lines.map((l) => l[k].length)))
   const text = lines.map((l) => `  ${l[0].padEnd(widths[0])}  ${l[1].padStart(widths[1])}  ${l[2].padStart(widths[2])}`)
-  const empty = rows.some(({ draws }) => draws === 0) ? "; - no time drawn (give more --count, or fewer --rows)" : ""
-  return `${text.join("\n")}\n(${meanOver(done)}${empty})\n`
+  const empty = rows.some(({ draws }) => draws === 0) ? "\n(-: no time drawn; give more --count, or fewer --rows)" : ""
+  return `${text.join("\n")}\n(${meanOver(done)})${empty}\n`
 }
 
 /** The likelihood by the probability flow in words. */
