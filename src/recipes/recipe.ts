@@ -120,8 +120,8 @@ export interface Experiment {
   classify(x: NdArray, options: Omit<ClassifyOptions, "classes">): AsyncGenerator<ClassifyStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
-  /** Samples as one picture, with what they were made of. */
-  picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">): Raster
+  /** Samples as one picture, with what they were made of; `row` of them side by side, where they come in rows. */
+  picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">, row?: number): Raster
   readonly exported: Exported
   /** Other parts of the model to be written as files, by their names. */
   readonly parts?: Readonly<Record<string, Exported>>
