@@ -4,6 +4,7 @@ import type { ClassifyStep } from "../diffusion/classify.ts"
 import type { NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { whole } from "../recipes/options.ts"
+import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { heldOutOf } from "./given.ts"
 import { Interrupt } from "./interrupt.ts"
@@ -45,6 +46,12 @@ export async function classifyRun(
 ): Promise<number> {
   const o = readOptions(classifyOptions, flags)
   if (o.threads !== undefined) configure({ threads: o.threads })
+  if (images !== undefined)
+    expectOnly(
+      flags,
+      (key) => key !== "count" && key !== "dataDir",
+      (flag) => `${flag}: got it with images ${images}, expected it where held-out data are judged on`,
+    )
   const { config, experiment, step } = await loadRun(folder, { at: o.at })
   if (experiment.classes === 0)
     throw new MisuseError(`${folder}: the run was trained without labels, expected one trained with --labels`)

@@ -81,24 +81,32 @@ function expectRead(metric: Single | readonly MeasureWord[], flags: Readonly<Rec
   )
 }
 
-const figure = ({ bits, error }: Measured): string => `${bits.toFixed(4)} ± ${error.toFixed(4)}`
+/** A mean over samples; one sample tells nothing of its error. */
+const figure = ({ bits, error }: Measured, done: number): string =>
+  `${bits.toFixed(4)}${done > 1 ? ` ± ${error.toFixed(4)}` : ""}`
+
+/** What figures are means over. */
+const meanOver = (done: number): string =>
+  done > 1 ? `means over ${done} samples ± standard errors` : "one sample, which tells nothing of the error"
 
 /** The table of the bound: what each range of times costs. */
 export function boundTable({ rows, prior, total, done }: BoundStep): string {
   const lines: [string, string, string][] = [["time", "bits/dim", "nats"]]
   for (const row of rows) {
     const name = row.to === 1 ? "1 (L_0)" : row.from === row.to ? `${row.from}` : `${row.from} ... ${row.to}`
-    lines.push([name, figure(row), row.nats.toFixed(3)])
+    lines.push(row.draws > 0 ? [name, figure(row, done), row.nats.toFixed(3)] : [name, "-", "-"])
   }
-  lines.push(["end (L_T)", figure(prior), prior.nats.toFixed(3)], ["total", figure(total), total.nats.toFixed(3)])
+  for (const [name, sum] of [["end (L_T)", prior] as const, ["total", total] as const])
+    lines.push([name, figure(sum, done), sum.nats.toFixed(3)])
   const widths = [0, 1, 2].map((k) => Math.max(...lines.map((l) => l[k].length)))
   const text = lines.map((l) => `  ${l[0].padEnd(widths[0])}  ${l[1].padStart(widths[1])}  ${l[2].padStart(widths[2])}`)
-  return `${text.join("\n")}\n(means over ${done} samples ± standard errors)\n`
+  const empty = rows.some(({ draws }) => draws === 0) ? "\n(-: no time drawn; give more --count, or fewer --rows)" : ""
+  return `${text.join("\n")}\n(${meanOver(done)})${empty}\n`
 }
 
 /** The likelihood by the probability flow in words. */
 function flowLine({ total, done, evaluations }: OdeLikelihoodStep): string {
-  return `${figure(total)} bits/dim, ${total.nats.toFixed(3)} nats (mean over ${done} samples ± standard error, ${evaluations} evaluations each)\n`
+  return `${figure(total, done)} bits/dim, ${total.nats.toFixed(3)} nats (${meanOver(done)}, ${evaluations} evaluations each)\n`
 }
 
 /** Figures by name, a line each. */
@@ -143,7 +151,7 @@ export async function evaluateRun(folder: string, flags: Readonly<Record<string,
       const { done, count } = at
       const told = "total" in at ? at.total : at.figures
       if (o.json) process.stdout.write(`${JSON.stringify({ event: "progress", done, count, ...told })}\n`)
-      else bar.update(done, "total" in at ? `${figure(at.total)} bits/dim` : "")
+      else bar.update(done, "total" in at ? `${figure(at.total, done)} bits/dim` : "")
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error

@@ -122,7 +122,8 @@ export async function exportRun(folder: string, flags: Readonly<Record<string, u
   const out = o.out ?? (isModel ? join(folder, "diffusers") : folder)
   const makeOut = (): Promise<void> =>
     makeFolders(out).catch((cause: NodeJS.ErrnoException) => {
-      const message = `--out ${out}: ${cause.message}`
+      const isFile = cause.code === "EEXIST"
+      const message = `--out ${out}: ${isFile ? "that is a file, expected a folder" : cause.message}`
       throw cause.code === "ENOSPC" ? new Error(message, { cause }) : new MisuseError(message, { cause })
     })
   const { experiment, step } = await loadRun(folder, { at, voice })

@@ -139,6 +139,14 @@ export async function featuresFor(
   return lenetFeatures(await of(file, () => lenetFrom(tensors)))
 }
 
+/** The images that an experiment trains on, be it on something made of them. */
+export function imagesOf(
+  experiment: Pick<Experiment, "data" | "images">,
+  say?: (line: string) => void,
+): Promise<Dataset> {
+  return experiment.images?.(say) ?? experiment.data(say)
+}
+
 /** Trains a LeNet on a recipe's data and keeps it. */
 async function made(
   file: string,
@@ -147,11 +155,11 @@ async function made(
   heldOut: (() => Promise<Dataset>) | undefined,
   { voice, signal }: Watch,
 ): Promise<LeNet> {
-  const all = await experiment
-    .data((line) => voice.say(line, { event: "data", message: line }))
-    .catch((error: Error) => {
+  const all = await imagesOf(experiment, (line) => voice.say(line, { event: "data", message: line })).catch(
+    (error: Error) => {
       throw new MisuseError(`${error.message} (the LeNet is trained on them; or name --features)`)
-    })
+    },
+  )
   const data = all.length > most ? take(all, most) : all
   const [channels, height, width] = data.shape
   if (data.classes === undefined || height !== width || height % 4 !== 0)

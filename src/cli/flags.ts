@@ -27,8 +27,24 @@ function propertiesOf(schema: z.ZodObject): Readonly<Record<string, JsonSchema>>
   return json.properties ?? {}
 }
 
-/** Adds a flag for every option of a schema; `skip` names those the command has already. */
-export function addFlags(command: Command, schema: z.ZodObject, skip: readonly string[] = []): Command {
+/** Names of options whose defaults are not the same in all of the schemas that have them. */
+export function variedIn(schemas: readonly z.ZodObject[]): string[] {
+  const all = schemas.map(propertiesOf)
+  return [...new Set(all.flatMap((properties) => Object.keys(properties)))].filter((key) => {
+    const defaults = all.filter((properties) => key in properties).map((properties) => properties[key].default)
+    return new Set(defaults.map((value) => JSON.stringify(value))).size > 1
+  })
+}
+
+/**
+ * Adds a flag for every option of a schema; `skip` names those the command has already, and `varied` those whose default
+ * hangs on the recipe.
+ */
+export function addFlags(
+  command: Command,
+  schema: z.ZodObject,
+  { skip = [], varied = [] }: { readonly skip?: readonly string[]; readonly varied?: readonly string[] } = {},
+): Command {
   for (const [key, { type, description = "", default: fallback, enum: choices, heading }] of Object.entries(
     propertiesOf(schema),
   )) {
@@ -43,7 +59,7 @@ export function addFlags(command: Command, schema: z.ZodObject, skip: readonly s
     const shown =
       fallback === undefined || typeof fallback === "boolean"
         ? ""
-        : ` (default: ${Array.isArray(fallback) ? fallback.join(",") : fallback})`
+        : ` (default: ${varied.includes(key) ? "the recipe's" : Array.isArray(fallback) ? fallback.join(",") : fallback})`
     const option = new Option(
       `${isOn ? flagOf(key).replace("--", "--no-") : flagOf(key)}${value}`,
       `${choices ? withChoices(description, choices) : description}${shown}`,
@@ -86,7 +102,8 @@ export function readOptions<S extends z.ZodObject>(
   const values = { ...file, ...Object.fromEntries(given.map(([key, v]) => [key, parsed(v, properties[key])])) }
   const result = schema.safeParse(values)
   if (result.success) return result.data
-  throw new MisuseError(result.error.issues.map((issue) => complaint(issue, values)).join("; "))
+  // A list may be wrong in each of its parts.
+  throw new MisuseError([...new Set(result.error.issues.map((issue) => complaint(issue, values)))].join("; "))
 }
 
 /** `"a"|"b"|"c"` as a, b or c. */
@@ -105,5 +122,8 @@ function complaint(issue: z.core.$ZodIssue, values: Readonly<Record<string, unkn
     .replace(/^expected array to have exactly (\d+) items$/, "expected $1 of them, with a comma between")
     .replace(/^expected int$/, "expected a whole number")
     .replace(/^Invalid option: expected one of (.*)$/, (_, list: string) => `expected ${words(list)}`)
-  return `${flagOf(key)}: got ${JSON.stringify(values[key]) ?? "nothing"}, ${expected}`
+  const value = values[key]
+  const isList = issue.path.length > 1 && Array.isArray(value)
+  const got = isList ? value.join(",") : (JSON.stringify(value) ?? "nothing")
+  return `${flagOf(key)}: got ${got}, ${isList ? expected.replace(/^expected number$/, "expected numbers, with a comma between") : expected}`
 }

@@ -4,6 +4,7 @@ import { array, castArray, type NdArray } from "../engine/array.ts"
 import type { Experiment } from "../recipes/recipe.ts"
 import { MisuseError } from "./flags.ts"
 import { readArray, readSamples } from "./labels.ts"
+import { exists } from "./runs.ts"
 
 /** Holes that have a name: the middle, a quarter of an image, or one half of it. */
 export const holes = ["center", "left", "right", "top", "bottom"] as const
@@ -52,7 +53,11 @@ export async function heldOutOf(
  * @throws MisuseError for a file that cannot be read, or a name where samples are no images.
  */
 export async function maskFrom(name: string, shape: readonly number[]): Promise<NdArray> {
-  if (!(holes as readonly string[]).includes(name)) return readArray("--mask", name)
+  if (!(holes as readonly string[]).includes(name)) {
+    if (!(await exists(name)))
+      throw new MisuseError(`--mask ${name}: no such file, expected one or ${holes.join(", ")}`)
+    return readArray("--mask", name)
+  }
   if (shape.length !== 3) throw new MisuseError(`--mask ${name}: samples are no images, expected a .npy file`)
   const [, height, width] = shape
   const isIn = (v: number, size: number): boolean => v >= Math.floor(size / 4) && v < size - Math.floor(size / 4)

@@ -12,7 +12,8 @@ import { MisuseError } from "./flags.ts"
  */
 export async function readArray(flag: string, path: string): Promise<NdArray> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new MisuseError(`${flag} ${path}: cannot be read (${error.code})`)
+    const cure = error.code === "EISDIR" ? "that is a folder, expected a .npy file or a PNG" : undefined
+    throw new MisuseError(`${flag} ${path}: ${cure ?? `cannot be read (${error.code})`}`)
   })
   try {
     return bytes[0] === 0x89 ? fromRaster(decodePng(bytes)) : readNpy(bytes)

@@ -7,7 +7,7 @@ import { classifyOptions, classifyRun } from "./classify.ts"
 import { doctor } from "./doctor.ts"
 import { evalOptions, evaluateRun } from "./eval.ts"
 import { exportOptions, exportRun } from "./export.ts"
-import { addFlags, MisuseError } from "./flags.ts"
+import { addFlags, MisuseError, variedIn } from "./flags.ts"
 import { info } from "./info.ts"
 import { ownVersion, trainFlags } from "./plan.ts"
 import { sample, sampleOptions } from "./sample.ts"
@@ -37,13 +37,18 @@ async function program(args: readonly string[]): Promise<Command> {
     .showHelpAfterError("(`tweedie <verb> --help` tells more)")
     .exitOverride()
   const training = trainFlags(
-    main.command("train").description("train a recipe; makes a run folder with checkpoints, samples and the model"),
+    main
+      .command("train")
+      .description(
+        "train a recipe; makes a run folder with checkpoints, samples and the model (with --recipe <name>, --help tells its own options and defaults)",
+      ),
   )
   const named = namedRecipe(args)
   const shown = (named !== undefined && recipes.get(named)) || undefined
+  const varied = shown ? [] : variedIn([...recipes.values()].map(({ options }) => options))
   const added = new Set<string>()
   for (const recipe of shown ? [shown] : recipes.values()) {
-    addFlags(training, recipe.options, [...added])
+    addFlags(training, recipe.options, { skip: [...added], varied })
     for (const key of Object.keys(recipe.options.shape)) added.add(key)
   }
   training.action(verb((flags) => train(flags)))
@@ -97,7 +102,7 @@ async function program(args: readonly string[]): Promise<Command> {
     .option("--json", "one JSON object a line")
     .action(({ json }: { json?: boolean }) => {
       for (const { name, doc } of recipes.values())
-        process.stdout.write(json ? `${JSON.stringify({ name, doc })}\n` : `${name.padEnd(10)} ${doc}\n`)
+        process.stdout.write(json ? `${JSON.stringify({ name, doc })}\n` : `${name.padEnd(12)} ${doc}\n`)
     })
   for (const command of main.commands) command.exitOverride()
   return main

@@ -7,7 +7,7 @@ import { evaluateSets, type MeasureName, type MeasureReport, measureNames, readS
 import { grouped, whole } from "../recipes/options.ts"
 import { samplerOptions, samplingOptions } from "../recipes/sampling.ts"
 import { expectOnly, guidanceOf, guidanceOptions } from "./draw.ts"
-import { type Features, featureOptions, featuresFor, onnxKeys } from "./features.ts"
+import { type Features, featureOptions, featuresFor, imagesOf, onnxKeys } from "./features.ts"
 import { MisuseError } from "./flags.ts"
 import { drawnParts, type ImageStream, ofDataset, ofFiles, ofModel } from "./images.ts"
 import { Interrupt } from "./interrupt.ts"
@@ -187,7 +187,7 @@ export async function measureRun(
       throw new MisuseError(error.message)
     })
   const heldOut = (): Promise<Dataset> => experiment.heldOut(o.dataDir)
-  const data = await read(o.against === "train" ? () => experiment.data() : heldOut)
+  const data = await read(o.against === "train" ? () => imagesOf(experiment) : heldOut)
   const { reference, floor } = await partsOf(data, o)
 
   const metrics = measuresOf(words)

@@ -30,7 +30,7 @@ export function trainFlags(command: Command): Command {
     .option("--recipe <name>", "what to train (see `tweedie recipes`)")
     .option("--out <folder>", "run folder to make (default: runs/<recipe>)")
     .option("--resume <folder>", "go on with a run; flags may change its options")
-    .option("--config <file>", "options from a JSON file; flags win over it")
+    .option("--config <file>", "options from a JSON file, such as config.json of a run; flags win over it")
     .option("--threads <number>", "threads of the engine (default: all processors, or those the run began with)")
     .option("--sample-every <steps>", "updates between pictures (default: a tenth of all)")
     .option("--checkpoint-every <steps>", "updates between checkpoints (default: a tenth of all)")

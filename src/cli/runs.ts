@@ -33,19 +33,25 @@ export async function freeFolder(name: string): Promise<string> {
   }
 }
 
-/** A configuration file: a JSON object of options. */
+/** A configuration file: a JSON object of options, or what a run folder has (config.json) and `--dry-run` prints. */
 export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new MisuseError(`--config ${path}: cannot be read (${error.code})`)
   })
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+    if (isObject(value)) {
+      const { recipe, options } = value
+      return isObject(options) ? { recipe, ...options } : value
+    }
   } catch (error) {
     throw new MisuseError(`--config ${path}: not JSON (${(error as Error).message.replace(/\s+/g, " ")})`)
   }
   throw new MisuseError(`--config ${path}: expected a JSON object of options`)
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Which checkpoint is meant: a step, `best` or `last`. */
 function wanted(at: string | undefined): number | "best" | "last" | undefined {

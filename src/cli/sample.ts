@@ -38,8 +38,10 @@ export const sampleOptions = z.strictObject({
   out: z.string().optional().describe("file to write (default: samples.<format> in the folder)"),
   format: z
     .enum(["png", "npy"])
-    .default("png")
-    .describe("png is a grid; npy is float32 [count, channels, height, width] in [0, 1]"),
+    .optional()
+    .describe(
+      "png is a grid; npy is float32 [count, channels, height, width] in [0, 1] (default: as the file's name ends, or png)",
+    ),
   ...checkpointOption,
   ...engineOption,
   json: z.boolean().default(false).describe("one JSON object a line"),
@@ -87,7 +89,20 @@ export const sampleOptions = z.strictObject({
   }),
 })
 
-type SampleFlags = z.output<typeof sampleOptions>
+/** What is asked for, and the format that is written. */
+type SampleFlags = z.output<typeof sampleOptions> & { readonly format: "png" | "npy" }
+
+/**
+ * The format that is written: the one named, or that of the file's name.
+ *
+ * @throws MisuseError when the two do not agree.
+ */
+function formatOf({ format, out }: z.output<typeof sampleOptions>): "png" | "npy" {
+  const ending = out?.match(/\.(png|npy)$/i)?.[1].toLowerCase() as "png" | "npy" | undefined
+  if (format !== undefined && ending !== undefined && format !== ending)
+    throw new MisuseError(`--out ${out}: got it with --format ${format}, expected a name that ends in .${format}`)
+  return format ?? ending ?? "png"
+}
 
 /** What a request gets from the flags of labels and files. */
 async function asked(
@@ -174,7 +189,7 @@ async function ofRun(folder: string, o: SampleFlags, flags: Flags, voice: Voice)
     label: request.sampler,
     shape,
     steps: () => experiment.sample(request),
-    picture: (final) => experiment.picture(final, experiment.given && request.given),
+    picture: (final) => experiment.picture(final, experiment.given && request.given, request.arc),
     record: { step },
   }
 }
@@ -223,7 +238,7 @@ async function ofPretrained(folder: string, o: SampleFlags, flags: Flags, voice:
             ...(eta !== undefined && { eta }),
             ...(labels !== undefined && { labels }),
           }),
-    picture: pictureOf,
+    picture: (final) => pictureOf(final, undefined, request?.arc),
     record: { pipeline, scheduler, noise },
   }
 }
@@ -243,7 +258,8 @@ function expectRoom(count: number, shape: readonly number[]): void {
 
 /** Runs the verb. */
 export async function sample(folder: string, flags: Flags): Promise<number> {
-  const o = readOptions(sampleOptions, flags)
+  const read = readOptions(sampleOptions, flags)
+  const o: SampleFlags = { ...read, format: formatOf(read) }
   if (o.threads !== undefined) configure({ threads: o.threads })
   const voice = new Voice(o.json)
   const isModel = await isPretrained(folder)

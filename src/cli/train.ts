@@ -117,7 +117,11 @@ async function run(plan: Plan, { train: plain, validation }: Parts, flags: Train
         await training.restore(state)
         done = state.step
       }
-      if (done >= options.steps && (await isFinished(plan)))
+      if (done > options.steps)
+        throw new MisuseError(
+          `--steps: got ${options.steps}, and ${folder} has made ${done} (give ${done} to end it there, or more)`,
+        )
+      if (done === options.steps && (await isFinished(plan)))
         throw new MisuseError(`${folder} has made its ${options.steps} steps; give more with --steps`)
       await cutLog(folder, done)
       await createRun(folder, config)

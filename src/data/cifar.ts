@@ -83,7 +83,7 @@ async function read(
     const names = [`${stem}.bin.gz`, `${stem}.bin`]
     if (n > 0 && !(await hasDataFile(dir, names))) continue
     const { path, bytes } = await readDataFile(name, dir, names, {
-      cure: `name the folder with dir or TWEEDIE_DATA_DIR, or unpack ${archive} from https://www.cs.toronto.edu/~kriz/cifar.html`,
+      cure: `name the folder with dir (--data-dir) or TWEEDIE_DATA_DIR, or unpack ${archive} from https://www.cs.toronto.edu/~kriz/cifar.html`,
       maxBytes: 2 ** 28,
     })
     const where = `${name}: ${path}`

@@ -74,7 +74,7 @@ test("what was fetched into the cache folder is used, and a folder that is named
 test("a missing file is named with where it was looked for and how to get it", async () => {
   const dir = folder({ "train-labels-idx1-ubyte": undefined })
   await expect(mnist({ dir })).rejects.toThrow(
-    `mnist: found no train-labels-idx1-ubyte.gz or train-labels-idx1-ubyte in ${dir} (name the folder with dir or TWEEDIE_DATA_DIR, or fetch the four files from https://`,
+    `mnist: found no train-labels-idx1-ubyte.gz or train-labels-idx1-ubyte in ${dir} (name the folder with dir (--data-dir) or TWEEDIE_DATA_DIR, or fetch the four files from https://`,
   )
   await expect(mnist({ dir: "/nowhere/at/all" })).rejects.toThrow("mnist: found no train-images-idx3-ubyte.gz or")
 })

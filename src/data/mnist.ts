@@ -96,7 +96,7 @@ async function read(name: string, options: MnistOptions): Promise<Dataset> {
   }
   const part = async (file: string, axes: readonly number[]): Promise<Idx & { data: Uint8Array }> => {
     const { path, bytes } = await readDataFile(name, dir, [`${file}.gz`, file], {
-      cure: `name the folder with dir or TWEEDIE_DATA_DIR, or fetch the four files from ${source.url}`,
+      cure: `name the folder with dir (--data-dir) or TWEEDIE_DATA_DIR, or fetch the four files from ${source.url}`,
       maxBytes: 2 ** 28,
     })
     const { shape, data } = readIdx(bytes, { where: `${name}: ${path}`, maxBytes: 2 ** 28 })

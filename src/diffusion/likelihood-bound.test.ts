@@ -97,7 +97,7 @@ describe("the bound of the best denoiser of Gaussian data", () => {
       const found = await last(bound(model, many, { draws: 4, variance, batch: 20_000 }))
       expect(Math.abs(found.total.nats + meanOf((b) => b.total))).toBeLessThan(4 * found.total.error * Math.log(2))
       expect(found.total.error).toBeLessThan(0.05)
-      expect(found.rows[0]).toMatchObject({ from: 1, to: 1 })
+      expect(found.rows[0]).toMatchObject({ from: 1, to: 1, draws: found.count })
       expect(found.rows.at(-1)?.to).toBe(50)
       const sum = found.rows.reduce((a, r) => a + r.nats, found.prior.nats)
       expect(Math.abs(sum - found.total.nats)).toBeLessThan(1e-9)

@@ -14,6 +14,8 @@ export interface Measured {
 export interface BoundRow extends Measured {
   readonly from: number
   readonly to: number
+  /** Terms drawn of these times, over all samples: where there are none, the figures are 0 and say nothing. */
+  readonly draws: number
 }
 
 /** The bound so far. */
@@ -52,6 +54,7 @@ export class Sums {
   readonly #sums: Float64Array
   readonly #squares: Float64Array
   readonly #now: Float64Array
+  readonly #draws: Float64Array
   #done = 0
 
   /** One sum for each row, then the prior, the total, and all rows but the first. */
@@ -61,6 +64,7 @@ export class Sums {
     this.#sums = new Float64Array(ranges.length + 3)
     this.#squares = new Float64Array(ranges.length + 3)
     this.#now = new Float64Array(ranges.length + 3)
+    this.#draws = new Float64Array(ranges.length)
   }
 
   begin(prior: number): void {
@@ -76,6 +80,7 @@ export class Sums {
       else high = middle
     }
     this.#now[low] += nats
+    this.#draws[low]++
   }
 
   end(): void {
@@ -106,7 +111,7 @@ export class Sums {
       reconstruction: at(0),
       prior: at(n),
       diffusion: at(n + 2),
-      rows: this.#ranges.map(([from, to], k) => ({ from, to, ...at(k) })),
+      rows: this.#ranges.map(([from, to], k) => ({ from, to, draws: this.#draws[k], ...at(k) })),
     }
   }
 }

@@ -12,7 +12,7 @@ import { codec } from "../vae/codec.ts"
 import { spreadOf } from "../vae/latents.ts"
 import { reconstruction } from "../vae/objective.ts"
 import { type ErrorOptions, type ErrorStep, ImageError, joined, rowsOf } from "./figures.ts"
-import { expectFits, grouped, trainingOptions, whole } from "./options.ts"
+import { expectFits, expectGroups, grouped, trainingOptions, whole } from "./options.ts"
 import { pictureOf } from "./picture.ts"
 import type { Experiment, Exported, Recipe, SampleRequest } from "./recipe.ts"
 import {
@@ -113,6 +113,7 @@ export function autoencoderOf(
   const { multipliers, layers, groups } = o
   const parameters = multipliers.reduce((n, m) => n + 18 * (2 * layers + 3) * (m * o.width) ** 2, 0)
   expectFits(name, parameters, batch * height * width * o.width * multipliers[0])
+  expectGroups(name, o)
   const factor = 2 ** (multipliers.length - 1)
   if (height % factor > 0 || width % factor > 0)
     throw new RangeError(

@@ -139,6 +139,7 @@ function build(o: Options): Experiment {
         seed: o.seed,
         cacheBytes: o.cache * 1e6,
       }),
+    images: images.data,
     heldOut: images.heldOut,
     defaultSteps: (sampler) => defaultSteps(model, sampler),
     sample: (request) => drawn(model, network, request, classes),

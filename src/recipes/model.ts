@@ -32,7 +32,7 @@ import type { NdArray } from "../engine/array.ts"
 import type { Tensor, Variable } from "../engine/tensor.ts"
 import { variables } from "../nn/module.ts"
 import type { Objective } from "../train/objective.ts"
-import { type diffusionOptions, expectFits, type objectiveOptions, type unetOptions } from "./options.ts"
+import { type diffusionOptions, expectFits, expectGroups, type objectiveOptions, type unetOptions } from "./options.ts"
 import type { Experiment } from "./recipe.ts"
 
 type ModelOptions = z.output<z.ZodObject<typeof diffusionOptions>>
@@ -90,6 +90,7 @@ export function unetOf(
   // A level has two 3 x 3 convolutions a block, down and, with twice the channels coming in, up.
   const parameters = multipliers.reduce((n, m) => n + 54 * (layers + 1) * (m * o.width) ** 2, 0)
   expectFits(name, parameters, (o.batch * height * width * o.width) / patch ** 2)
+  expectGroups(name, o)
   return new UNet({
     channels,
     size: [height, width],

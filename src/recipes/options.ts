@@ -128,3 +128,23 @@ export function expectFits(where: string, parameters: number, activations: numbe
     )
   }
 }
+
+/**
+ * Refuses levels whose channels the groups of normalisations do not divide.
+ *
+ * @throws RangeError with the width that would do.
+ */
+export function expectGroups(
+  where: string,
+  {
+    width,
+    multipliers,
+    groups,
+  }: { readonly width: number; readonly multipliers: readonly number[]; readonly groups: number },
+): void {
+  const uneven = multipliers.map((m) => m * width).find((channels) => channels % groups > 0)
+  if (uneven !== undefined)
+    throw new RangeError(
+      `${where}: ${uneven} channels do not divide into ${groups} groups (give --width a multiple of ${groups}, or --groups a divisor of it)`,
+    )
+}

@@ -6,11 +6,14 @@ import { grid, type Raster } from "../io/png.ts"
 /** Width that pictures are enlarged to, in pixels. */
 const wide = 448
 
-/** A grid of samples; of those that were made of something, rows of it and below each the samples. */
-export function pictureOf({ images }: Pick<SampleStep, "images">, given?: NdArray<"float32">): Raster {
+/**
+ * A grid of samples, as wide as it is high unless `row` says how many stand side by side; of those that were made of
+ * something, rows of it and below each the samples.
+ */
+export function pictureOf({ images }: Pick<SampleStep, "images">, given?: NdArray<"float32">, row?: number): Raster {
   const [count, , , width] = images.shape
   const shown = given === undefined ? images : pairs(toImages(given), images)
-  const columns = given === undefined ? Math.ceil(Math.sqrt(count)) : columnsOf(count)
+  const columns = given === undefined ? Math.min(count, row ?? Math.ceil(Math.sqrt(count))) : columnsOf(count)
   return grid(shown, { columns, scale: Math.max(1, Math.floor(wide / (columns * width))) })
 }
 

@@ -83,6 +83,8 @@ export interface Experiment {
   begin?(): Promise<void>
   /** The data; `say` is told what is fetched, or done to them. */
   data(say?: (line: string) => void): Promise<Dataset>
+  /** The images that the data are made of, where those are something else, such as latents. */
+  images?(say?: (line: string) => void): Promise<Dataset>
   /** The data to train on, changed a little each time: not those that the loss is validated on. */
   augmented?(data: Dataset): Dataset
   /** Data of the same kind that training never sees; `dataDir` in place of the recipe's. */
@@ -118,8 +120,8 @@ export interface Experiment {
   classify(x: NdArray, options: Omit<ClassifyOptions, "classes">): AsyncGenerator<ClassifyStep>
   /** How many samples a preview shows. */
   readonly previewCount: number
-  /** Samples as one picture, with what they were made of. */
-  picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">): Raster
+  /** Samples as one picture, with what they were made of; `row` of them side by side, where they come in rows. */
+  picture(samples: Pick<SampleStep, "x" | "images">, given?: NdArray<"float32">, row?: number): Raster
   readonly exported: Exported
   /** Other parts of the model to be written as files, by their names. */
   readonly parts?: Readonly<Record<string, Exported>>

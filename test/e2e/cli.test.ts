@@ -260,6 +260,21 @@ describe("a run", () => {
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ recipe: "points", options: { steps: 10, set: "moons", width: 24 } })
     expect(existsSync(at("runs"))).toBe(false)
+    // What a run folder keeps, and what this printed, is a configuration too.
+    writeFileSync(at("planned.json"), stdout)
+    const again = await tweedie("train", "--config", "planned.json", "--steps", "11", "--dry-run")
+    expect(again.stderr).toBe("")
+    const { folder, recipe, options } = JSON.parse(stdout)
+    expect(JSON.parse(again.stdout)).toMatchObject({ folder, recipe, options: { ...options, steps: 11 } })
+  })
+
+  test("tells defaults that recipes share, and each recipe's own where it is named", async () => {
+    const textOf = async (...args: string[]): Promise<string> =>
+      (await tweedie("train", ...args, "--help")).stdout.replace(/\s+/g, " ")
+    const all = await textOf()
+    expect(all).toContain("--steps <number> updates to make (default: the recipe's)")
+    expect(all).toContain("--clip <number> bound on the norm of the gradient (default: 1)")
+    expect(await textOf("--recipe", "mnist")).toContain("--steps <number> updates to make (default: 10000)")
   })
 })
 
@@ -407,6 +422,13 @@ describe("a run trained with labels", () => {
       expect(nearest[end]).toBeLessThan(0.2)
     }
     expect(apart(along[1], along[0])).toBeGreaterThan(0.05)
+    // In a picture a row is an arc; the file's name says that it is one, as it does of numbers.
+    const shown = ["sample", "told", "--count", "6", "--arc", "2", "--steps", "2"]
+    expect((await tweedie(...shown, "--out", "arcs.png")).code).toBe(0)
+    const { width, height } = decodePng(bytes(at("arcs.png")))
+    expect(width / height).toBeCloseTo((2 * 30 + 2) / (3 * 30 + 2), 2)
+    expect((await tweedie(...shown, "--out", "named.npy")).code).toBe(0)
+    expect(rows("named.npy")).toHaveLength(6)
   })
 
   test("tells the classes of held-out images and of a file's", async () => {

@@ -164,7 +164,10 @@ test("recipes are listed for people and for machines", async () => {
     .split("\n")
     .map((line) => JSON.parse(line).name)
   expect(names).toEqual(expect.arrayContaining(["glyphs", "mnist", "fashion", "cifar10", "images", "points"]))
-  expect((await run("recipes")).stdout.trim().split("\n")).toHaveLength(names.length)
+  const lines = (await run("recipes")).stdout.trim().split("\n")
+  expect(lines).toHaveLength(names.length)
+  // Descriptions begin in one column.
+  expect(new Set(lines.map((line) => /^\w+ +/.exec(line)![0].length)).size).toBe(1)
 })
 
 test("every parser survives some hundreds of damaged files", () => {

@@ -91,6 +91,32 @@ describe("latent diffusion", () => {
     expect(refused.code).toBe(2)
   })
 
+  test("its images are measured beside images of the data, held-out or trained on", async () => {
+    const measure = [
+      "eval",
+      "run",
+      "--metric",
+      "fid",
+      "--count",
+      "4",
+      "--steps",
+      "2",
+      "--against-count",
+      "20",
+      "--json",
+    ]
+    for (const flags of [
+      ["--features", "lenet", "--lenet-steps", "2"],
+      ["--features", "pixels", "--against", "train"],
+    ]) {
+      const { code, stdout, stderr } = await run(...measure, ...flags)
+      expect(stderr).not.toContain("tweedie:")
+      expect(code).toBe(0)
+      const told = stdout.split("\n").find((line) => line.includes('"measure":"fid"'))!
+      expect(JSON.parse(told)).toMatchObject({ n: 4, referenceCount: 20 })
+    }
+  })
+
   test("is written as files: the denoiser of latents, encoder and decoder", () => {
     for (const [file, input, output] of [
       ["model", [4, 14, 14], "v"],

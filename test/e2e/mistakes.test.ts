@@ -158,7 +158,16 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     /size 30 cannot be halved/,
   ],
   ["a size that is not a size", pictures("pictures-few", "--size", "0"), /--size: got 0, expected.*>=4/],
-  ["groups that do not divide", pictures("pictures-few", "--width", "12"), /12 channels do not divide into 8 groups/],
+  [
+    "groups that do not divide",
+    pictures("pictures-few", "--width", "12"),
+    /images: 12 channels do not divide into 8 groups \(give --width a multiple of 8/,
+  ],
+  [
+    "words for a list of numbers",
+    train("glyphs", "--multipliers", "a,b"),
+    /^tweedie: --multipliers: got a,b, expected numbers, with a comma between\n$/,
+  ],
   ["a negative number", train("points", "--lr", "-1"), /--lr: got -1, expected.*>0/],
   ["zero", train("points", "--steps", "0"), /--steps: got 0, expected.*>=1/],
   ["NaN", train("points", "--lr", "NaN"), /--lr: got .*, expected number/],
@@ -225,6 +234,11 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     /run has made its 2 steps; give more with --steps/,
   ],
   [
+    "going on to a step that is past",
+    ["train", "--resume", "run", "--steps", "1"],
+    /--steps: got 1, and run has made 2 \(give 2 to end it there, or more\)/,
+  ],
+  [
     "going on with another network",
     ["train", "--resume", "run", "--steps", "4", "--width", "16"],
     /restore: .* is \[8.*\] in the saved model, \[16.*\] here: the network is another/,
@@ -253,6 +267,26 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     ["sample", "run", "--out", "files"],
     /--out files: that is a folder, expected the name of a file/,
   ],
+  [
+    "a name of another format",
+    ["sample", "run", "--out", "x.png", "--format", "npy"],
+    /--out x\.png: got it with --format npy, expected a name that ends in \.npy/,
+  ],
+  [
+    "a hole of no name",
+    ["sample", "run", "--known", "test", "--mask", "middle"],
+    /--mask middle: no such file, expected one or center, left/,
+  ],
+  [
+    "a folder for a file",
+    ["sample", "run", "--from", "files"],
+    /--from files: that is a folder, expected a \.npy file or a PNG/,
+  ],
+  [
+    "how many of a file are to be classified",
+    ["classify", "run", "x.npy", "--count", "3"],
+    /--count: got it with images x\.npy, expected it where held-out data/,
+  ],
   ["no samples", ["sample", "run", "--count", "0"], /--count: got 0, expected.*>=1/],
   [
     "too many sampling steps",
@@ -269,6 +303,11 @@ const cases: [what: string, args: string[], message: RegExp][] = [
     "a checkpoint that is no number",
     ["sample", "run", "--at", "soon"],
     /--at: got soon, expected last, best or the step/,
+  ],
+  [
+    "an export into a file",
+    ["export", "run", "--out", "file"],
+    /--out file: (that is a file, expected a folder|ENOTDIR)/,
   ],
   ["an export below a file", ["export", "run", "--out", "file/x"], /--out file\/x: ENOTDIR/],
   [
