@@ -310,7 +310,7 @@ describe("a mistake ends with 2 and one line:", () => {
       /--format: got "pickle", expected onnx or diffusers/,
     ],
     ["one class of none", ["export", "plain", "--format", "diffusers", "--label", "1"], /trained without labels/],
-    ["an unknown measure", ["eval", "plain", "--metric", "fib"], /--metric: got \["fib"\], expected bpd, flow/],
+    ["an unknown measure", ["eval", "plain", "--metric", "fib"], /--metric: got fib, expected bpd, flow/],
     ["measures of two kinds", ["eval", "plain", "--metric", "fid,bpd"], /--metric: got fid,bpd, expected bpd alone/],
     ["an option of another metric", image("--draws", "3"), /--draws: the metric fid does not read it/],
     ["images that are nowhere", image("--images", "absent"), /--images absent: does not exist/],
