@@ -3,6 +3,15 @@
 /** Element types of the engine. `int32` is the index type users meet; `int64` appears only where ONNX demands it. */
 export type Dtype = "float32" | "float64" | "int32" | "int64" | "bool"
 
+/** Least and largest finite numbers of each dtype, of `int64` those that are exact on the host. */
+export const ranges: Readonly<Record<Dtype, readonly [least: number, largest: number]>> = {
+  float32: [-3.4028234663852886e38, 3.4028234663852886e38],
+  float64: [-Number.MAX_VALUE, Number.MAX_VALUE],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  bool: [0, 1],
+}
+
 /** The typed array that holds each dtype; `bool` is one byte an element, 0 or 1. */
 export interface DataOf {
   float32: Float32Array

@@ -1,4 +1,5 @@
 /** Pooling, and upsampling followed by convolution. */
+import { ranges } from "../array.ts"
 import { apply, type Op } from "../graph.ts"
 import { conv2d } from "../ops/conv.ts"
 import { maximum } from "../ops/elementwise.ts"
@@ -42,8 +43,8 @@ const maxPoolOp = fused<Window>("maxPool", "largest value of each window", ([x],
   if (stride === size && padding === 0 && height % size === 0 && width % size === 0) {
     return x.reshape([batch, channels, height / size, size, width / size, size]).max({ axes: [3, 5] })
   }
-  // The lowest finite float32: an infinity would become NaN where it meets a zero gradient.
-  return taps(x, window, -3.4028234663852886e38).reduce((a, b) => maximum(a, b))
+  // The least finite number: an infinity would become NaN where it meets a zero gradient.
+  return taps(x, window, ranges[x.dtype][0]).reduce((a, b) => maximum(a, b))
 })
 
 const avgPoolOp = fused<Window>("avgPool", "mean of each window, padding included", ([x], window) => {

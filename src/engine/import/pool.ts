@@ -1,5 +1,5 @@
 /** ONNX poolings: those that are ours as ours, the others as a reduction over the positions of the window. */
-import { array, sizeOf } from "../array.ts"
+import { array, ranges, sizeOf } from "../array.ts"
 import { avgPool2d, maxPool2d } from "../fused/pool.ts"
 import type { Importer, ImportSite } from "../graph.ts"
 import { abs, maximum, sqrt } from "../ops/elementwise.ts"
@@ -87,7 +87,7 @@ function readMax(site: ImportSite): Tensor {
   const pool = readPool(site)
   const plain = square(pool)
   if (plain !== undefined) return maxPool2d(x, plain.size, plain)
-  return taps(x, pool, -3.4028234663852886e38).reduce((a, b) => maximum(a, b))
+  return taps(x, pool, ranges[x.dtype][0]).reduce((a, b) => maximum(a, b))
 }
 
 function readAverage(site: ImportSite): Tensor {

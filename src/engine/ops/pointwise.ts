@@ -1,5 +1,5 @@
 /** How ops that act on each element alone are made: one call an op, with NumPy broadcasting. */
-import type { Dtype } from "../array.ts"
+import { type Dtype, ranges } from "../array.ts"
 import {
   apply,
   type Emitter,
@@ -172,19 +172,12 @@ export function operands(where: string, a: Operand, b: Operand): [Tensor, Tensor
   return [numberLike(where, b, a), b]
 }
 
-/** Least and largest numbers of the dtypes that do not hold all of them. */
-const ranges: Partial<Record<Dtype, readonly [number, number]>> = {
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  bool: [0, 1],
-}
-
 /** Refuses a number that would become another one in a tensor's dtype; floats round. */
 export function expectNumber(where: string, { dtype }: Tensor, value: number): void {
-  const range = ranges[dtype]
-  if (range !== undefined && !(Number.isInteger(value) && value >= range[0] && value <= range[1])) {
+  const [least, largest] = ranges[dtype]
+  if (!dtype.startsWith("float") && !(Number.isInteger(value) && value >= least && value <= largest)) {
     throw new UsageError(
-      `${where}: got ${value} for a tensor of ${dtype}, expected a whole number from ${range[0]} to ${range[1]} (cast the tensor to a float)`,
+      `${where}: got ${value} for a tensor of ${dtype}, expected a whole number from ${least} to ${largest} (cast the tensor to a float)`,
     )
   }
 }
