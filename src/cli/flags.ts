@@ -22,9 +22,15 @@ export function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
 }
 
+/** Schemas as JSON: flags, defaults and what is read of them each ask for it. */
+const known = new WeakMap<z.ZodObject, Readonly<Record<string, JsonSchema>>>()
+
 function propertiesOf(schema: z.ZodObject): Readonly<Record<string, JsonSchema>> {
-  const json = z.toJSONSchema(schema, { io: "input" }) as { properties?: Record<string, JsonSchema> }
-  return json.properties ?? {}
+  const before = known.get(schema)
+  if (before !== undefined) return before
+  const { properties = {} } = z.toJSONSchema(schema, { io: "input" }) as { properties?: Record<string, JsonSchema> }
+  known.set(schema, properties)
+  return properties
 }
 
 /** Names of options whose defaults are not the same in all of the schemas that have them. */
