@@ -5,9 +5,11 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 /** An abort signal that people can give once {@link Interrupt.listen} is called and until {@link Interrupt.release} is. */
 export class Interrupt {
   readonly #stop = new AbortController()
-  readonly #act = (): void => {
-    if (this.#stop.signal.aborted) process.exit(130)
-    this.#stop.abort()
+  readonly #act = (name: NodeJS.Signals): void => {
+    if (!this.#stop.signal.aborted) return this.#stop.abort()
+    // Not by `process.exit`, which takes down the engine's thread under a run: the runtime aborts with a core then.
+    this.release()
+    process.kill(process.pid, name)
   }
 
   get signal(): AbortSignal {
