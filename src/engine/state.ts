@@ -40,9 +40,10 @@ export function arrangementOf(variable: Variable): Arrangement | null | undefine
   return home.has(variable) ? (arranged.get(variable) ?? null) : undefined
 }
 
-/** Where a variable begins in its buffer, if it has a place yet. */
+/** Numbers in the order in which variables lie, buffer after buffer; `undefined` where a variable has no place yet. */
 export function placeOf(variable: Variable): number | undefined {
-  return home.get(variable)?.places.get(variable)
+  const pack = home.get(variable)
+  return pack && pack.buffer * 2 ** 32 + pack.places.get(variable)!
 }
 
 /**

@@ -110,6 +110,43 @@ test("a rule of one's own is an optimizer: sign descent, with groups by name", a
   await run.dispose()
 })
 
+test("parameters too many for one vector move as each number alone would, in one program and the next", async () => {
+  const sizes = [300_000, 10, 500_000, 1_200_000, 1, 400_000]
+  const values = sizes.map((n, k) => Float64Array.from({ length: n }, (_, i) => Math.sin(i + k) + 0.01 * k))
+  const parameters = new Map(
+    values.map((v, k) => [`p${k}`, new Variable({ dtype: "float32", shape: [v.length], data: Float32Array.from(v) })]),
+  )
+  const all = [...parameters.values()]
+  const rule = adamW({ lr: 0.01 })
+  const loss = (): Tensor => all.map((p) => p.square().sum().mul(0.5)).reduce((a, b) => a.add(b))
+  const program = (): ((rate: NdArray) => Promise<unknown>) =>
+    compile((rate: Tensor) => {
+      const value = loss()
+      rule.update(parameters, clipByGlobalNorm(gradients(value, all), 10), rate)
+      return value
+    })
+  const programs = [program(), program()]
+  const moments = values.map((v) => ({ m: new Float64Array(v.length), v: new Float64Array(v.length) }))
+  for (let step = 1; step <= 4; step++) {
+    await programs[step % 2](full([], 0.01))
+    const norm = Math.sqrt(values.reduce((sum, p) => p.reduce((s, x) => s + x * x, sum), 0))
+    for (const [k, p] of values.entries()) {
+      const { m, v } = moments[k]
+      for (let i = 0; i < p.length; i++) {
+        const g = (p[i] * 10) / (norm + 1e-6)
+        m[i] = 0.9 * m[i] + 0.1 * g
+        v[i] = 0.999 * v[i] + 0.001 * g * g
+        const root = Math.sqrt(v[i] / (1 - 0.999 ** step))
+        p[i] -= 0.01 * (0.01 * p[i] + m[i] / (1 - 0.9 ** step) / (root + 1e-8))
+      }
+    }
+  }
+  for (const [k, value] of (await read(all)).entries()) {
+    const distance = toNumbers(value).reduce((most, x, i) => Math.max(most, Math.abs(x - values[k][i])), 0)
+    expect(distance).toBeLessThan(1e-5)
+  }
+})
+
 test("the mean of all iterates is an average whose decay is step / (step + 1)", () => {
   const decay = emaPolyak({ start: 2 })
   const values = [5, 1, 4, 8, 6]

@@ -21,6 +21,9 @@ const sumOp = reduceOps.find((op) => op.name === "reduceSum")!
 /** Fewer than these are left alone. */
 const fewest = 3
 
+/** Elements of one vector, unless a variable alone has more: longer ones would leave the caches after each operator. */
+const most = 2 ** 20
+
 const isScalar = (v: Value): boolean => sizeOf(v.spec.shape) === 1
 
 /** Whether a node treats each element of its result alone, its operands being like it or single numbers. */
@@ -35,8 +38,8 @@ type Lanes = readonly Value[]
 /** Joins lanes into vectors; lanes that were joined before are found again. */
 class Joiner {
   readonly #known = new Map<Value, { readonly lanes: Lanes; readonly joined: Value }[]>()
-  /** For values joined as they are: with which others, and at which position. */
-  readonly places = new Map<Value, { readonly group: Lanes; readonly lane: number }>()
+  /** For values joined as they are: with which others, and where among all such values. */
+  readonly places = new Map<Value, { readonly group: Lanes; readonly rank: number }>()
 
   join(lanes: Lanes): Value {
     const known = this.#known.get(lanes[0]) ?? []
@@ -65,7 +68,7 @@ class Joiner {
   }
 
   #laid(lanes: Lanes): Value {
-    for (const [lane, v] of lanes.entries()) if (!this.places.has(v)) this.places.set(v, { group: lanes, lane })
+    for (const v of lanes) if (!this.places.has(v)) this.places.set(v, { group: lanes, rank: this.places.size })
     return concat(lanes.map((v) => new Tensor(v).reshape([sizeOf(v.spec.shape)]))).value
   }
 }
@@ -95,7 +98,35 @@ function mostFrequent(numbers: readonly number[]): number | undefined {
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
 }
 
-/** Joins equal updates of float32 variables. `placeOf` tells where a variable lies that has a place. */
+/** An update of a variable. */
+interface Update {
+  readonly variable: Variable
+  readonly next: Value
+  /** Where it belongs among the others. */
+  readonly rank: number
+  /** Values that one of its own was joined with before. */
+  readonly group?: Lanes | undefined
+}
+
+/** Updates in the order of their ranks, in parts that make one vector each. */
+function vectors(updates: readonly Update[]): Update[][] {
+  const parts: Update[][] = []
+  let size = 0
+  let group: Lanes | undefined
+  for (const update of [...updates].sort((a, b) => a.rank - b.rank)) {
+    const own = sizeOf(update.variable.shape)
+    if (parts.length === 0 || update.group !== group || (group === undefined && size + own > most)) {
+      parts.push([])
+      size = 0
+    }
+    parts.at(-1)!.push(update)
+    size += own
+    group = update.group
+  }
+  return parts
+}
+
+/** Joins equal updates of float32 variables. `placeOf` tells where variables lie that have a place, as increasing numbers. */
 export function joinUpdates(graph: Graph, placeOf: (variable: Variable) => number | undefined): Joined {
   const joiner = new Joiner()
   const ids = new Map<Value, number>()
@@ -111,19 +142,24 @@ export function joinUpdates(graph: Graph, placeOf: (variable: Variable) => numbe
   const isParameters = ([first]: [Variable, Value][]): number => (first[0].role === "parameter" ? 0 : 1)
   for (const family of [...families.values()].sort((a, b) => isParameters(a) - isParameters(b))) {
     if (family.length < fewest) continue
-    const rank = family.map(([variable, next], i) => {
-      const known = [variable, ...variablesIn(next)].map((v) => joiner.places.get(v.value)?.lane)
-      return mostFrequent(known.filter((lane) => lane !== undefined)) ?? placeOf(variable) ?? i
+    const updates = family.map(([variable, next], i): Update => {
+      const known = [variable, ...variablesIn(next)]
+        .map((v) => joiner.places.get(v.value))
+        .filter((p) => p !== undefined)
+      const rank = mostFrequent(known.map((p) => p.rank))
+      if (rank === undefined) return { variable, next, rank: placeOf(variable) ?? i }
+      return { variable, next, rank, group: known.find((p) => p.rank === rank)!.group }
     })
-    const sorted = family.map((_, i) => i).sort((a, b) => rank[a] - rank[b])
-    together.push(sorted.map((i) => family[i][0]))
-    const whole = new Tensor(joiner.join(sorted.map((i) => family[i][1])))
-    let at = 0
-    for (const i of sorted) {
-      const [variable, { spec }] = family[i]
-      const size = sizeOf(spec.shape)
-      assigned.set(variable, whole.slice([[at, at + size]]).reshape(spec.shape).value)
-      at += size
+    for (const part of vectors(updates)) {
+      together.push(part.map((u) => u.variable))
+      const whole = new Tensor(joiner.join(part.map((u) => u.next)))
+      let at = 0
+      for (const { variable, next } of part) {
+        const { shape } = next.spec
+        const size = sizeOf(shape)
+        assigned.set(variable, whole.slice([[at, at + size]]).reshape(shape).value)
+        at += size
+      }
     }
   }
   return { graph: joinSums({ ...graph, assigned }, joiner), together }
