@@ -3,10 +3,10 @@ import { apply, type Op, primitive } from "../../graph.ts"
 import { elementwiseOps, erf, sigmoid } from "../../ops/elementwise.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
+import { type Affine, affine } from "./affine.ts"
 import { alike } from "./blind.ts"
 import { joined, partsOf, slices } from "./concat.ts"
 import type { Rule } from "./layout.ts"
-import { type Affine, affine } from "./norm.ts"
 
 /** Operators that ONNX Runtime adds to the standard ones. */
 export const extraDomain = "com.microsoft"

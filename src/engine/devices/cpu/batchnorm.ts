@@ -3,7 +3,7 @@ import { apply } from "../../graph.ts"
 import { reciprocal } from "../../ops/elementwise.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
-import { dot, overPixels, scaled } from "./norm.ts"
+import { dot, overPixels, scaled } from "./affine.ts"
 
 interface BatchNorm {
   readonly eps: number

@@ -3,6 +3,7 @@ import type { Composition } from "../../simplify.ts"
 import type { Arrangement } from "../../state.ts"
 import type { Device } from "../device.ts"
 import { activationCompositions, activationRules } from "./activation.ts"
+import { affineRules } from "./affine.ts"
 import { batchNormCompositions } from "./batchnorm.ts"
 import { blindRules } from "./blind.ts"
 import { type Blocks, intoBlocks, outOfBlocks } from "./blocks.ts"
@@ -13,7 +14,7 @@ import { gradientRules } from "./gradient.ts"
 import { withGuard } from "./guard.ts"
 import { place, type Rule } from "./layout.ts"
 import { linearCompositions } from "./linear.ts"
-import { normCompositions, normRules } from "./norm.ts"
+import { normCompositions } from "./norm.ts"
 import { poolCompositions, poolRules } from "./pool.ts"
 import { rowCompositions } from "./rows.ts"
 import { spreadRules } from "./spread.ts"
@@ -26,7 +27,7 @@ const rules: ReadonlyMap<string, Rule> = new Map([
   ...gradientRules,
   ...spreadRules,
   ...upsampleRules,
-  ...normRules,
+  ...affineRules,
   ...activationRules,
   ...poolRules,
 ])

@@ -2,8 +2,8 @@
 import { makeNode, type Node, type Op, rebuilt, topological, type Value } from "../../graph.ts"
 import { sameShape } from "../../shape.ts"
 import { type Graph, roots } from "../../trace.ts"
+import { type Affine, affine } from "./affine.ts"
 import { convolution, type Extras } from "./conv.ts"
-import { type Affine, affine } from "./norm.ts"
 
 /** The graph with additions folded into the convolutions and scalings whose results they add to. */
 export function foldSums(graph: Graph): Graph {
