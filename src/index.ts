@@ -23,6 +23,7 @@ export { type ImportedProgram, type ImportOptions, importOnnx } from "./engine/i
 export * as inspect from "./engine/inspect.ts"
 export { hessian, jacobian } from "./engine/jacobian.ts"
 export { matmulLarge } from "./engine/large.ts"
+export { argMax, argMin, cumSum } from "./engine/ops/along.ts"
 export {
   equal,
   greater,
@@ -68,7 +69,7 @@ export {
 export { gather, takeAlong } from "./engine/ops/gather.ts"
 export { matmul } from "./engine/ops/matmul.ts"
 export { broadcastTo, concat, reshape, stack, transpose } from "./engine/ops/movement.ts"
-export { argMax, argMin, cumSum, max, mean, min, prod, type ReduceOptions, sum, variance } from "./engine/ops/reduce.ts"
+export { max, mean, min, prod, type ReduceOptions, sum, variance } from "./engine/ops/reduce.ts"
 export { blockSum, upsample } from "./engine/ops/resize.ts"
 export { flip, pad, type Range, slice, split } from "./engine/ops/slice.ts"
 export { logSoftmax, softmax } from "./engine/ops/softmax.ts"

@@ -6,7 +6,10 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 export class Interrupt {
   readonly #stop = new AbortController()
   readonly #act = (name: NodeJS.Signals): void => {
-    if (!this.#stop.signal.aborted) return this.#stop.abort()
+    if (!this.#stop.signal.aborted) {
+      this.#stop.abort()
+      return
+    }
     // Not by `process.exit`, which takes down the engine's thread under a run: the runtime aborts with a core then.
     this.release()
     process.kill(process.pid, name)

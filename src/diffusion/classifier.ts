@@ -1,8 +1,8 @@
 /** Classifiers of noisy samples, for guidance: networks for points and images, and what they are trained on. */
 import { randomNormal } from "../engine/create.ts"
 import { silu } from "../engine/fused/activation.ts"
+import { argMax } from "../engine/ops/along.ts"
 import { equal } from "../engine/ops/compare.ts"
-import { argMax } from "../engine/ops/reduce.ts"
 import { UsageError } from "../engine/shape.ts"
 import type { Tensor } from "../engine/tensor.ts"
 import { crossEntropyLoss } from "../losses/classification.ts"

@@ -1,10 +1,10 @@
 /** How training draws times: uniformly, one from each part of the range, or where the loss is large. */
 import { zeros } from "../engine/array.ts"
 import { arange, lowerTriangle, randomInteger, randomUniform } from "../engine/create.ts"
+import { cumSum } from "../engine/ops/along.ts"
 import { equal, less, where } from "../engine/ops/compare.ts"
 import { maximum, minimum, mod } from "../engine/ops/elementwise.ts"
 import { gather, scatterAdd } from "../engine/ops/gather.ts"
-import { cumSum } from "../engine/ops/reduce.ts"
 import { pending, type Tensor, Variable } from "../engine/tensor.ts"
 import type { Process } from "./process.ts"
 

@@ -1,10 +1,10 @@
 /** Tensors from nothing: ranges, fills, random numbers. */
 import { type Dtype, fromNumbers, sizeOf } from "./array.ts"
 import { makeNode } from "./graph.ts"
+import { cumSum } from "./ops/along.ts"
 import { equal } from "./ops/compare.ts"
 import { minimum } from "./ops/elementwise.ts"
 import { type Distribution, random as randomOp } from "./ops/leaf.ts"
-import { cumSum } from "./ops/reduce.ts"
 import { expectSizes, isSymbolic, UsageError } from "./shape.ts"
 import { constant, Tensor } from "./tensor.ts"
 

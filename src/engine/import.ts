@@ -16,6 +16,7 @@ import { constantOf, describeNode, Site } from "./import/site.ts"
 import { buffersKey } from "./lower.ts"
 import type { OnnxModel, OnnxNode, OnnxValue } from "./onnx/model.ts"
 import { readModel } from "./onnx/read.ts"
+import { alongImporters } from "./ops/along.ts"
 import { compareImporters } from "./ops/compare.ts"
 import { elementwiseImporters } from "./ops/elementwise.ts"
 import { gatherImporters } from "./ops/gather.ts"
@@ -71,6 +72,7 @@ for (const importer of [
   ...gatherImporters,
   ...matmulImporters,
   ...reduceImporters,
+  ...alongImporters,
   ...softmaxImporters,
   ...activationImporters,
   ...arithmeticImporters,

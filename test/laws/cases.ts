@@ -6,6 +6,7 @@ import { attention, linear } from "../../src/engine/fused/attention.ts"
 import { loop } from "../../src/engine/fused/loop.ts"
 import { batchNorm, groupNorm, layerNorm } from "../../src/engine/fused/normalize.ts"
 import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/pool.ts"
+import * as along from "../../src/engine/ops/along.ts"
 import * as c from "../../src/engine/ops/compare.ts"
 import { type ConvOptions, conv1d, conv2d, conv3d, convTranspose2d } from "../../src/engine/ops/conv.ts"
 import * as e from "../../src/engine/ops/elementwise.ts"
@@ -175,10 +176,10 @@ row("prod, of zeros in several axes", [[2, 3], fromNumbers("float32", [2, 3], [1
 )
 row("prod, of one", [[3, 1]], (x) => r.prod(x, { axes: 1 }))
 row("variance", [[3, 5]], (x) => r.variance(x, { axes: 1, ddof: 1 }))
-row("argMax", [[3, 5]], (x) => r.argMax(x, 1), false)
-row("argMin", [[3, 5]], (x) => r.argMin(x, 0), false)
-row("cumSum", [[3, 4]], (x) => r.cumSum(x, 1))
-row("cumSum, reversed", [[3, 4]], (x) => r.cumSum(x, 0, { reverse: true }))
+row("argMax", [[3, 5]], (x) => along.argMax(x, 1), false)
+row("argMin", [[3, 5]], (x) => along.argMin(x, 0), false)
+row("cumSum", [[3, 4]], (x) => along.cumSum(x, 1))
+row("cumSum, reversed", [[3, 4]], (x) => along.cumSum(x, 0, { reverse: true }))
 row("softmax", [[3, 4]], (x) => softmax(x))
 row("softmax, first axis", [[3, 4]], (x) => softmax(x, 0))
 row("logSoftmax", [[3, 4]], (x) => logSoftmax(x))

@@ -9,6 +9,7 @@ import { groupNorm, normalizeOps } from "../../src/engine/fused/normalize.ts"
 import { poolOps } from "../../src/engine/fused/pool.ts"
 import { differentiate } from "../../src/engine/grad.ts"
 import { floats, type Op, topological } from "../../src/engine/graph.ts"
+import { alongOps } from "../../src/engine/ops/along.ts"
 import { compareOps } from "../../src/engine/ops/compare.ts"
 import { convOps } from "../../src/engine/ops/conv.ts"
 import { elementwiseOps } from "../../src/engine/ops/elementwise.ts"
@@ -35,6 +36,7 @@ const allOps: readonly Op[] = [
   ...matmulOps,
   ...movementOps,
   ...reduceOps,
+  ...alongOps,
   ...resizeOps,
   ...sliceOps,
   ...softmaxOps,
