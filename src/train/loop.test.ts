@@ -37,6 +37,49 @@ test("a fault of the loss is thrown by the loop, however long the next batch tak
   expect(unhandled).toEqual([])
 })
 
+test("a step whose next batch cannot be made is counted and told; the fault comes when that batch is due", async () => {
+  let asked = 0
+  const failing: Dataset = {
+    ...points,
+    prepare: async () => {
+      if (++asked > 2) throw new Error("the disk is gone")
+    },
+  }
+  const w = new Variable([0])
+  const options = { steps: 9, clip: null, ema: null, optimizer: sgd({ lr: 0.25 }) }
+  const run = train(distance(w), loader(failing, { batch: 4 }), options)
+  const steps: number[] = []
+  const all = (async () => {
+    for await (const { step } of run) steps.push(step)
+  })()
+  await expect(all).rejects.toThrow("the disk is gone")
+  const { step, model } = await run.state()
+  expect(steps.length).toBeGreaterThan(0)
+  expect(step).toBe(steps.length)
+  // Each step goes half of the way to the mean.
+  expect(toNumbers(model.get("w")!)[0]).toBeCloseTo(2.5 * (1 - 0.5 ** step), 5)
+  await run.dispose()
+})
+
+test("a state whose optimizer is of another model changes nothing", async () => {
+  const make = (w: Variable) =>
+    train(distance(w), loader(points, { batch: 4 }), { steps: 3, optimizer: sgd({ lr: 0.1, momentum: 0.9 }) })
+  const w = new Variable([1])
+  const run = make(w)
+  for await (const _ of run) break
+  const before = await run.state()
+  const other = fromNumbers("float32", [2], [8, 9])
+  const state = {
+    ...before,
+    step: 2,
+    model: new Map([["w", fromNumbers("float32", [1], [7])]]),
+    optimizer: new Map([...before.optimizer].map(([name, v]) => [name, name === "step" ? v : other])),
+  }
+  await expect(run.restore(state)).rejects.toThrow("it is of another model")
+  expect(await run.state()).toEqual(before)
+  await run.dispose()
+})
+
 test("gradients of several batches add up in the dtype of their parameter", async () => {
   const w = new Variable(array("float64", [1], Float64Array.of(0)))
   const stream = loader(points, { batch: 2, shuffle: false })

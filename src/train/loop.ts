@@ -1,4 +1,5 @@
 /** The training loop: batches in, reports out. */
+import type { Batch } from "../data/dataset.ts"
 import type { Loader, LoaderState } from "../data/loader.ts"
 import type { NdArray } from "../engine/array.ts"
 import { formatShape, sameShape } from "../engine/shape.ts"
@@ -72,6 +73,13 @@ export class NotFiniteError extends Error {
   override readonly name = "NotFiniteError"
 }
 
+/** The next batch; a fault waits until somebody asks. */
+function nextOf(loader: Loader): Promise<Batch> {
+  const batch = loader.prepare().then(() => loader.next())
+  batch.catch(() => undefined)
+  return batch
+}
+
 /**
  * Trains an objective on a loader's batches. The next batch is prepared while a step runs. When the last step is done
  * the model holds the averaged weights (with `ema: null`, the trained ones).
@@ -122,8 +130,7 @@ export function train(
     if (step >= steps) return
     // A batch prepared but never used, when the iteration was left, comes again.
     loader.restore(position)
-    await loader.prepare()
-    let batch = loader.next()
+    let coming = nextOf(loader)
     while (step < steps) {
       const started = performance.now()
       const lr = rateAt(optimizer.lr, step)
@@ -133,14 +140,14 @@ export function train(
       const terms: Record<string, number> = {}
       signal?.throwIfAborted()
       for (let k = 0; k < accumulate; k++) {
+        const batch = await coming
         const running = program.run(batch, lr, decay === null ? 0 : decay(step))
-        // Told below, when the next batch is made: until then nobody waits for it.
-        running.catch(() => undefined)
         samples += batch.x.shape[0]
         const used = loader.state()
-        // The worker computes; meanwhile the next batch is made here.
-        await loader.prepare()
-        batch = loader.next()
+        // The worker computes; meanwhile the next batch is made here. A fault of it is told where it is needed: this
+        // step counts.
+        coming = nextOf(loader)
+        await Promise.allSettled([running, coming])
         const result = await running
         position = used
         loss += result.loss / accumulate
@@ -169,11 +176,12 @@ export function train(
     await finish()
   }
 
-  const assign = async (
+  /** What variables become by saved values, where those are of this model. */
+  const matched = (
     what: string,
     to: ReadonlyMap<string, Variable>,
     from: ReadonlyMap<string, NdArray>,
-  ): Promise<void> => {
+  ): Map<Variable, NdArray> => {
     const missing = [...to.keys()].find((name) => !from.has(name))
     if (missing !== undefined)
       throw new RangeError(`restore: the saved ${what} has no ${missing}; it is of another model`)
@@ -185,7 +193,7 @@ export function train(
         )
       }
     }
-    await write(new Map([...to].map(([name, v]) => [v, from.get(name)!])))
+    return new Map([...to].map(([name, v]) => [v, from.get(name)!]))
   }
   const valuesOf = async (found: ReadonlyMap<string, Variable>): Promise<Map<string, NdArray>> => {
     const values = await read([...found.values()])
@@ -206,12 +214,16 @@ export function train(
       ema: average === null ? null : await valuesOf(average.averages),
     }),
     restore: async (state) => {
-      await assign("model", objective.variables, state.model)
-      // Where nothing was averaged so far, the average begins with the weights as they are.
-      if (average !== null) await assign("averages", average.averages, state.ema ?? state.model)
-      await optimizer.restore(state.optimizer)
       const gradientsOf = new Map([...program.accumulated].map(([path, v]) => [`gradient.${path}`, v] as const))
-      await assign("gradients", gradientsOf, state.optimizer)
+      const values = [
+        matched("model", objective.variables, state.model),
+        // Where nothing was averaged so far, the average begins with the weights as they are.
+        average === null ? new Map() : matched("averages", average.averages, state.ema ?? state.model),
+        matched("gradients", gradientsOf, state.optimizer),
+      ]
+      // It refuses memory of another model too: nothing is written before all was looked at.
+      await optimizer.restore(state.optimizer)
+      await write(new Map(values.flatMap((part) => [...part])))
       step = state.step
       program.calls = state.step * accumulate
       loader.restore(state.loader)

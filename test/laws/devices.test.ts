@@ -1,6 +1,6 @@
 /** Laws of devices: the CPU's programs, the portable ones and the reference interpreter agree, gradients included. */
 import { afterAll, describe, expect, test } from "vitest"
-import type { NdArray } from "../../src/engine/array.ts"
+import { type NdArray, toNumbers } from "../../src/engine/array.ts"
 import { compile } from "../../src/engine/compile.ts"
 import { gradients } from "../../src/engine/grad.ts"
 import { topological } from "../../src/engine/graph.ts"
@@ -62,6 +62,15 @@ test.each([10, 100, 1000])("group normalisation is exact where the mean is %i ti
   for (const block of [8, 16]) {
     expect(meetsBlocks(block, inside.fn, inside.inputs, 1)).toBe(true)
     expect(await distanceInBlocks(block, inside.fn, inside.inputs, 1)).toBeLessThan(1e-4)
+  }
+})
+
+test("group normalisation is exact where the mean's square is more than float32 holds", async () => {
+  for (const { fn, inputs } of largeMeans(1000)) {
+    const huge = inputs.map((x) => ({ ...x, data: Float32Array.from(x.data as Float32Array, (v) => v * 1e17) }))
+    const [before, after] = [await compile(fn)(...inputs), await compile(fn)(...huge)]
+    const distance = toNumbers(after).map((v, i) => Math.abs(v - toNumbers(before)[i]))
+    expect(Math.max(...distance)).toBeLessThan(1e-4)
   }
 })
 
