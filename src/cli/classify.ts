@@ -8,10 +8,10 @@ import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { heldOutOf } from "./given.ts"
 import { Interrupt } from "./interrupt.ts"
-import { readSamples } from "./labels.ts"
 import { checkpointOption, dataOption, engineOption, seedOption } from "./options.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
+import { readSamples } from "./samples.ts"
 
 /** Options of the verb. */
 export const classifyOptions = z.strictObject({

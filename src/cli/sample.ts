@@ -17,12 +17,12 @@ import { isRun } from "../train/run.ts"
 import { expectOnly, guidanceOf, guidanceOptions, repeated } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { givenOf, holes, maskFrom, samplesFrom } from "./given.ts"
-import { readSamples } from "./labels.ts"
 import { checkpointOption, engineOption, seedOption } from "./options.ts"
 import { terminalPicture } from "./picture.ts"
 import { isPretrained, loadPretrained, schedulerNames } from "./pretrained.ts"
 import { Progress } from "./progress.ts"
 import { expectFolder, loadRun } from "./runs.ts"
+import { readSamples } from "./samples.ts"
 import { Voice } from "./voice.ts"
 
 /** Options of the verb. */

@@ -1,6 +1,6 @@
 /** Compiled functions: arguments, variables, randomness, caching, and what mistakes say. */
 import { expect, test } from "vitest"
-import { array, asArray, toNested, toNumbers } from "./array.ts"
+import { array, asArray, castArray, toNested, toNumbers } from "./array.ts"
 import { compile } from "./compile.ts"
 import { randomInteger, randomNormal, randomUniform } from "./create.ts"
 import { layerNorm } from "./fused/normalize.ts"
@@ -109,6 +109,15 @@ test("a function that gives a promise or a map is refused, for its tensors would
   await expect(late([1])).rejects.toThrow(/tensors in lists and records; got \[object Promise\] at y/)
   const named = compile((x: Tensor) => new Map([["a", x.mul(2)]]))
   await expect(named([1])).rejects.toThrow(/got \[object Map\] at y/)
+})
+
+test("an op that the runtime lacks in a dtype is refused by its name, with the cure", async () => {
+  const image = array("float64", [1, 1, 3, 3], new Float64Array(9).fill(1))
+  const blurred = compile((x: Tensor) => conv2d(x, x))
+  await expect(blurred(image)).rejects.toThrow(
+    "conv: ONNX Runtime computes no Conv of float64 here (cast its operands to float32)",
+  )
+  expect([...(await blurred(castArray(image, "float32"))).data]).toEqual([9])
 })
 
 test("a tensor of another program is refused by name", async () => {

@@ -2,7 +2,7 @@
 import { type Arrayable, array, asArray, type Dtype, isArray, type NdArray } from "./array.ts"
 import { chosenDevice } from "./devices/choose.ts"
 import { joinUpdates } from "./devices/updates.ts"
-import type { Spec, Value } from "./graph.ts"
+import { type Spec, topological, type Value } from "./graph.ts"
 import { type Layout, type Lowered, lower } from "./lower.ts"
 import { writeModel } from "./onnx/write.ts"
 import { fillNormal, fillUniform, fold, type Key, keyOf } from "./random.ts"
@@ -11,7 +11,17 @@ import { formatShape, isSymbolic, UsageError } from "./shape.ts"
 import { simplify } from "./simplify.ts"
 import { arrangementOf, bufferOf, packsOf, placeOf, upload, written } from "./state.ts"
 import type { Tensor } from "./tensor.ts"
-import { type Graph, isTensor, mapTree, randomsOf, type TraceOptions, type Tree, trace, variablesOf } from "./trace.ts"
+import {
+  type Graph,
+  isTensor,
+  mapTree,
+  randomsOf,
+  roots,
+  type TraceOptions,
+  type Tree,
+  trace,
+  variablesOf,
+} from "./trace.ts"
 
 /** What a compiled function takes where the traced one takes tensors. */
 export type Feed<T> = T extends Tensor
@@ -44,7 +54,10 @@ export interface Compiled<A extends readonly unknown[], R> {
   graph(...specs: readonly Tree<Spec>[]): Graph
   /** Ends profiling of the last loaded session; gives the name of the profile file. */
   profile(): Promise<string>
-  /** Frees the sessions, once the calls under way are done. The function may be called again; it then loads anew. */
+  /**
+   * Frees the sessions, once the calls under way are done; without it they end with the function, when that is collected.
+   * The function may be called again; it then loads anew.
+   */
   dispose(): Promise<void>
 }
 
@@ -57,7 +70,27 @@ interface Loaded {
   readonly result: unknown
 }
 
-let sessions = 0
+/** What a compiled function has in the room: apart from the function, so that it can be ended after it. */
+class Sessions {
+  readonly loaded = new Map<string, Promise<Loaded>>()
+  /** Calls under way, which need their sessions. */
+  readonly calls = new Set<Promise<void>>()
+
+  async release(): Promise<void> {
+    while (this.calls.size > 0) await Promise.all(this.calls)
+    const all = [...this.loaded.values()]
+    this.loaded.clear()
+    for (const l of await Promise.allSettled(all))
+      if (l.status === "fulfilled") await theRoom().release(l.value.session)
+  }
+}
+
+/** Sessions of functions that nobody holds any more are released. */
+const ended = new FinalizationRegistry<Sessions>((sessions) => {
+  sessions.release().catch(() => undefined)
+})
+
+let made = 0
 
 /**
  * Compiles a function of tensors. It is traced when first called, and again for every new combination of input dtypes
@@ -73,9 +106,8 @@ export function compile<A extends readonly unknown[], R>(
   { seed = 0, profile, ...options }: CompileOptions = {},
 ): Compiled<A, R> {
   const key = keyOf(seed)
-  const loaded = new Map<string, Promise<Loaded>>()
-  /** Calls under way, which need their sessions. */
-  const calls = new Set<Promise<void>>()
+  const sessions = new Sessions()
+  const { loaded, calls } = sessions
 
   const load = async (specs: readonly Tree<Spec>[], isCareful: boolean): Promise<Loaded> => {
     const { graph: traced, result } = trace(fn as never, specs, options)
@@ -84,11 +116,13 @@ export function compile<A extends readonly unknown[], R>(
     const adapted = device.adapt(simplify(traced, device.compositions), arrangementOf)
     const { graph, together } = joinUpdates(adapted.graph, placeOf)
     const lowered = lower(graph, { layouts: packsOf(variablesOf(graph), together, adapted.arrangements) })
-    const session = sessions++
-    await theRoom().load(session, writeModel(lowered.model), {
-      threads: engineOptions().threads,
-      ...(profile !== undefined && { profile }),
-    })
+    const session = made++
+    const settings = { threads: engineOptions().threads, ...(profile !== undefined && { profile }) }
+    await theRoom()
+      .load(session, writeModel(lowered.model), settings)
+      .catch((error: Error) => {
+        throw missingKernel(error, graph) ?? error
+      })
     return { session, isGuarded: adapted.isGuarded, graph, lowered, result }
   }
 
@@ -160,14 +194,20 @@ export function compile<A extends readonly unknown[], R>(
     const told = await theRoom().profile((await last).session)
     return told === "" && profile !== undefined ? newestFile(profile) : told
   }
-  compiled.dispose = async (): Promise<void> => {
-    while (calls.size > 0) await Promise.all(calls)
-    const all = [...loaded.values()]
-    loaded.clear()
-    for (const l of await Promise.allSettled(all))
-      if (l.status === "fulfilled") await theRoom().release(l.value.session)
-  }
+  compiled.dispose = (): Promise<void> => sessions.release()
+  ended.register(compiled, sessions)
   return compiled as Compiled<A, R>
+}
+
+/** What the runtime says where it cannot compute an op in some dtype, told by that op. */
+function missingKernel({ message }: Error, graph: Graph): UsageError | undefined {
+  const [, type, name] = /implementation for (\w+)\(\d+\) node with name '([^'/]+)/.exec(message) ?? []
+  if (name === undefined) return undefined
+  const dtypes = topological(roots(graph))
+    .filter((node) => node.op.name === name)
+    .flatMap((node) => node.inputs.map((v) => v.spec.dtype))
+  const dtype = dtypes.find((d) => d !== "float32") ?? "float32"
+  return new UsageError(`${name}: ONNX Runtime computes no ${type} of ${dtype} here (cast its operands to float32)`)
 }
 
 /** Numbers of a random leaf for one run. */

@@ -1,7 +1,7 @@
 /** Where variables live: calls that overlap, and what is left of those that nobody holds. */
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { expect, test } from "vitest"
+import { expect, test, vi } from "vitest"
 import { asArray, toNested } from "./array.ts"
 import { type Compiled, compile } from "./compile.ts"
 import { theRoom } from "./runtime.ts"
@@ -41,9 +41,24 @@ test("calls under way are finished before sessions are freed", async () => {
   await twice.dispose()
 })
 
-test("the buffer of variables that nobody holds any more is dropped", async () => {
+/** Collects what nobody holds until the given question is answered by no. */
+async function collected(isThere: () => Promise<boolean>): Promise<boolean> {
   setFlagsFromString("--expose-gc")
   const collect = runInNewContext("gc") as () => void
+  for (let i = 0; i < 50 && (await isThere()); i++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return !(await isThere())
+}
+
+const succeeds = (call: Promise<unknown>): Promise<boolean> =>
+  call.then(
+    () => true,
+    () => false,
+  )
+
+test("the buffer of variables that nobody holds any more is dropped", async () => {
   const used = async (): Promise<number> => {
     const { a, step } = counters()
     await step()
@@ -53,16 +68,15 @@ test("the buffer of variables that nobody holds any more is dropped", async () =
     return buffer
   }
   const buffer = await used()
-  const isThere = (): Promise<boolean> =>
-    theRoom()
-      .get(buffer)
-      .then(
-        () => true,
-        () => false,
-      )
-  for (let i = 0; i < 50 && (await isThere()); i++) {
-    collect()
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  expect(await isThere()).toBe(false)
+  expect(await collected(() => succeeds(theRoom().get(buffer)))).toBe(true)
+})
+
+test("the session of a function that nobody holds any more is released, after its last call", async () => {
+  const loads = vi.spyOn(theRoom(), "load")
+  const release = vi.spyOn(theRoom(), "release")
+  const called = compile((x: Tensor) => x.mul(3).add(1))([1, 2])
+  expect(toNested(await called)).toEqual([4, 7])
+  const [session] = loads.mock.calls.at(-1)!
+  expect(await collected(async () => !release.mock.calls.some(([s]) => s === session))).toBe(true)
+  vi.restoreAllMocks()
 })
