@@ -35,7 +35,7 @@ export function truncatedSvd(a: Arrayable, rank: number): Svd {
 
 /**
  * The nearest matrix of the given rank to [m, n], in the Frobenius and the 2-norm: sum_{i <= rank} s_i u_i v_i^T. Its
- * squared Frobenius error is the sum of the squared singular values left out (Eckart and Young 1936; seed 003, E4).
+ * squared Frobenius error is the sum of the squared singular values left out (Eckart and Young 1936; notes 003, E4).
  */
 export function lowRank(a: Arrayable, rank: number): Real {
   const { rows: m, cols: n } = matrixOf("lowRank", a)

@@ -40,7 +40,7 @@ export interface Stationary<X> {
  * A point where f is stationary subject to g(x) = c: a root of the gradient of L(x, gamma) = f(x) - gamma.(g(x) - c),
  * whose Jacobian is the KKT matrix, by Newton's method with damping. `constraint` gives g(x) - c, a tensor of any shape.
  *
- * Seed 004 §2 writes the maximum of f as stationarity of L; that is a necessary condition only, for minima and saddles
+ * Notes 004 §2 write the maximum of f as stationarity of L; that is a necessary condition only, for minima and saddles
  * alike, which is why the kind is told.
  *
  * @example stationary((x: Tensor) => x.square().sum(), (x: Tensor) => x.sum().sub(1), [0, 0]) // [1/2, 1/2], multiplier 1

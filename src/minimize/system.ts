@@ -65,7 +65,7 @@ export function valueAt(where: string, system: System, x: Float64Array): { value
 
 /**
  * Newton's method for f(x) = 0, as many equations as unknowns, step by step: x <- x - J^-1 f(x), J the Jacobian; for one
- * equation x - f(x) / f'(x) (seed 003, D3.13). Near a root with an invertible J the number of right digits doubles with
+ * equation x - f(x) / f'(x) (notes 003, D3.13). Near a root with an invertible J the number of right digits doubles with
  * every step; at a multiple root, where J is singular, it only gains a constant share.
  *
  * The function is a {@link System}, or one of a tensor or a tree of tensors, differentiated by the engine.

@@ -101,7 +101,7 @@ function fixed(tableau: Tableau, options: FixedOptions): Method {
   }
 }
 
-/** Euler's method, of order 1: one slope a step. 100 steps unless said otherwise. (Seed 003, E58.) */
+/** Euler's method, of order 1: one slope a step. 100 steps unless said otherwise. (Notes 003, E58.) */
 export function euler(options: FixedOptions = {}): Method {
   return fixed(eulerTableau, options)
 }
@@ -116,7 +116,7 @@ export function heun(options: FixedOptions = {}): Method {
   return fixed(heunTableau, options)
 }
 
-/** The classical Runge-Kutta method, of order 4: four slopes a step. (Seed 003, D3.107.) */
+/** The classical Runge-Kutta method, of order 4: four slopes a step. (Notes 003, D3.107.) */
 export function rk4(options: FixedOptions = {}): Method {
   return fixed(rk4Tableau, options)
 }
