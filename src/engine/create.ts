@@ -51,7 +51,7 @@ export function arange(n: number, dtype: Dtype = "int32"): Tensor {
   )
 }
 
-/** One-hot rows: `[...] -> [..., classes]`, 1 at the index and 0 elsewhere. */
+/** One-hot rows: integers `[...]` to `[..., classes]`, 1 at the index and 0 elsewhere. An index outside gives zeros alone. */
 export function oneHot(indices: Tensor, classes: number, dtype: Dtype = "float32"): Tensor {
   return equal(indices.reshape([...indices.shape, 1]), arange(classes, indices.dtype)).cast(dtype)
 }
