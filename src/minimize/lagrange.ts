@@ -12,8 +12,9 @@ import { newtonSteps } from "./system.ts"
 
 /** Options of {@link stationary}. */
 export interface StationaryOptions {
-  /** Length of the Lagrangian's gradient at which a point counts as found. */
+  /** Length of the Lagrangian's gradient at which a point counts as found; default 1e-10. */
   readonly tolerance?: number
+  /** Steps at most; default 100. */
   readonly maxSteps?: number
   /** Multipliers at the start, one a constraint; zeros unless given. */
   readonly multipliers?: ArrayLike<number>
@@ -45,6 +46,7 @@ export interface Stationary<X> {
  *
  * @example stationary((x: Tensor) => x.square().sum(), (x: Tensor) => x.sum().sub(1), [0, 0]) // [1/2, 1/2], multiplier 1
  * @throws LinAlgError where the KKT matrix is singular at an iterate, as where constraints repeat each other.
+ * MinimizeError where a value is not finite.
  */
 export function stationary<T>(
   fn: (x: T) => Tensor,

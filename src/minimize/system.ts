@@ -9,10 +9,11 @@ import { allFinite, along, norm, times } from "./vector.ts"
 
 /** Options of {@link newtonRoot} and {@link solveSystem}. */
 export interface SystemOptions {
-  /** Length of f(x) at which a root counts as found. */
+  /** Length of f(x) at which a root counts as found; default 1e-12. */
   readonly tolerance?: number
+  /** Steps at most; default 100. */
   readonly maxSteps?: number
-  /** Halves a step until it makes |f| smaller: farther starts converge. Without, the steps are Newton's own. */
+  /** Halves a step until it makes |f| smaller: farther starts converge. Without, the default, the steps are Newton's own. */
   readonly damped?: boolean
 }
 
@@ -146,9 +147,10 @@ function stepOf(where: string, jacobian: Float64Array, value: Float64Array, x: F
 }
 
 /**
- * A root of a system by {@link newtonRoot}, and whether it was found.
+ * A root of a system by {@link newtonRoot}, and whether it was found (`isConverged`): |f(x)| within the tolerance.
  *
  * @example solveSystem((x: Tensor) => x.square().sub(2), 1).x.data[0] // 1.4142135623730951
+ * @throws as {@link newtonRoot} does; not where the steps run out.
  */
 export function solveSystem(problem: System, start: ArrayLike<number>, options?: SystemOptions): SystemRoot
 export function solveSystem<T>(
