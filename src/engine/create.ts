@@ -26,7 +26,11 @@ export function randomNormal(shape: readonly number[]): Tensor {
   return random("normal", shape)
 }
 
-/** Uniform integers (int32) from 0 to `n - 1`, drawn anew at each run. */
+/**
+ * Uniform integers (int32) from 0 to `n - 1`, drawn anew at each run.
+ *
+ * @throws UsageError when n is no whole number from 1 to 2^24.
+ */
 export function randomInteger(shape: readonly number[], n: number): Tensor {
   if (!(Number.isInteger(n) && n >= 1 && n <= 2 ** 24))
     throw new UsageError(`randomInteger: got ${n}, expected a whole number from 1 to 2^24`)

@@ -9,7 +9,10 @@ export type Metric = "euclidean" | "cityblock" | "chebyshev"
 
 /** Options of {@link distances}. */
 export interface DistancesOptions {
-  /** `euclidean` (default), the root of the sum of squared differences; `cityblock`, the sum of their sizes; `chebyshev`, the largest. */
+  /**
+   * Of the differences of coordinates: `euclidean` (default), the root of the sum of squares; `cityblock`, the sum of their
+   * sizes; `chebyshev`, the largest size.
+   */
   metric?: Metric
   /** Power the distance is raised to, above 0; default 1. */
   power?: number
