@@ -26,7 +26,11 @@ function truncate(x: Svd, rank: number): Svd {
   }
 }
 
-/** The leading `rank` singular triplets of [m, n], exactly. */
+/**
+ * The leading `rank` singular triplets of [m, n], exactly: u [m, rank], s [rank] falling, vt [rank, n].
+ *
+ * @throws RangeError for a rank that is no whole number from 1 to min(m, n).
+ */
 export function truncatedSvd(a: Arrayable, rank: number): Svd {
   const { rows: m, cols: n } = matrixOf("truncatedSvd", a)
   rankIn("truncatedSvd", rank, m, n)
