@@ -34,7 +34,7 @@ export interface Compressed {
   readonly tail: number
 }
 
-/** The best approximations of an image [height, width] at the given ranks: sum of s_i u_i v_i^T. (Seed 003, E4.) */
+/** The best approximations of an image [height, width] at the given ranks: sum of s_i u_i v_i^T. (Notes 003, E4.) */
 export function compress(image: Real, ranks: readonly number[] = [1, 5, 20, 50]): Compressed[] {
   const [height, width] = image.shape
   const { u, s, vt } = svd(image)

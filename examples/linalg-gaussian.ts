@@ -31,7 +31,7 @@ export function valueAt(g: Gaussian, x: Real): number {
   return g.height * Math.exp(exponent(g, x))
 }
 
-/** grad g = g grad q, with grad q = 2 A x + b. (Seed 000, eq 2.8.19.) */
+/** grad g = g grad q, with grad q = 2 A x + b. (Notes 000, eq 2.8.19.) */
 export function gradientAt(g: Gaussian, x: Real): Float64Array {
   const value = valueAt(g, x)
   const slope = matmul(g.a, x).data
@@ -44,7 +44,7 @@ export function normalDensity(mean: Real, covariance: Real): Gaussian {
   return { a, b: scale(-2, matmul(a, mean)), c: quadraticForm(a, mean), height: gaussianHeight(a) }
 }
 
-/** The height seed 000 §2.8.2 prints, 1 / sqrt((2 pi)^n det A), which takes A for the covariance. */
+/** The height that notes 000 §2.8.2 print, 1 / sqrt((2 pi)^n det A), which takes A for the covariance. */
 export function printedHeight(a: Real): number {
   return 1 / Math.sqrt((2 * Math.PI) ** a.shape[0] * det(a))
 }

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url"
 import { add, eye, matmul, type Real, scale, subtract } from "../src/linalg/index.ts"
 
-/** sum_{i <= terms} a^i / i!, for every a. (Seed 003, D1.7.) */
+/** sum_{i <= terms} a^i / i!, for every a. (Notes 003, D1.7.) */
 export function expSeries(a: number, terms = 40): number {
   let term = 1
   let sum = 1
@@ -15,7 +15,7 @@ export function expSeries(a: number, terms = 40): number {
 }
 
 /**
- * sum_{i <= terms} (-1)^(i + 1) (a - 1)^i / i, which converges for 0 < a <= 2 only. (Seed 003, D1.9 says for every
+ * sum_{i <= terms} (-1)^(i + 1) (a - 1)^i / i, which converges for 0 < a <= 2 only. (Notes 003, D1.9 say for every
  * real; at a = 3 ten terms give -64.8.)
  */
 export function logSeries(a: number, terms = 40): number {
@@ -28,7 +28,7 @@ export function logSeries(a: number, terms = 40): number {
   return sum
 }
 
-/** The same series for a square matrix [n, n]. (Seed 003, D1.8.) */
+/** The same series for a square matrix [n, n]. (Notes 003, D1.8.) */
 export function expmSeries(a: Real, terms = 40): Real {
   let term = eye(a.shape[0])
   let sum = term
@@ -39,7 +39,7 @@ export function expmSeries(a: Real, terms = 40): Real {
   return sum
 }
 
-/** The same series for a square matrix [n, n] whose A - I has a spectral radius below 1. (Seed 003, D1.10.) */
+/** The same series for a square matrix [n, n] whose A - I has a spectral radius below 1. (Notes 003, D1.10.) */
 export function logmSeries(a: Real, terms = 40): Real {
   const step = subtract(a, eye(a.shape[0]))
   let power = step

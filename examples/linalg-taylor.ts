@@ -32,7 +32,7 @@ export function integralRemainder(next: (t: number) => number, n: number, x0: nu
   return simpson((t) => next(t) * (x - t) ** n, x0, x) / factorial(n)
 }
 
-/** What seed 004 §2 prints in its place, integral of f^(n+1)(x - t) / n! dt: the power has slipped into the argument. */
+/** What notes 004 §2 print in its place, integral of f^(n+1)(x - t) / n! dt: the power slipped into the argument. */
 export function printedRemainder(next: (t: number) => number, n: number, x0: number, x: number): number {
   return simpson((t) => next(x - t), x0, x) / factorial(n)
 }

@@ -20,9 +20,13 @@ export interface ReadOptions {
 export interface DiffusersModel {
   /** Class of the pipeline, such as `DDPMPipeline`; `null` for a folder without `model_index.json`. */
   readonly pipeline: string | null
+  /** The network with its weights, or `null` where the folder has none. */
   readonly unet: UNet2D | null
+  /** The autoencoder of latent diffusion with its weights, or `null`. */
   readonly vae: AutoencoderKL | null
+  /** Its configuration. */
   readonly vaeConfig: AutoencoderKLConfig | null
+  /** The scheduler's settings, read and checked, or `null`. */
   readonly scheduler: SchedulerSettings | null
   /** The scheduler's configuration as the file has it, for those who make another class of it. */
   readonly schedulerFile: Json | null
@@ -198,7 +202,10 @@ async function guessed(files: ModelFiles): Promise<Component[]> {
   return found
 }
 
-/** Whether a folder looks like one of diffusers: what to read it with is then {@link readDiffusers}. */
+/**
+ * Whether a folder, given by its path or its files, looks like one of diffusers, which {@link readDiffusers} reads: it has a
+ * `model_index.json`, or a `config.json` at the top, in `unet/` or in `vae/` that names a class or a version of diffusers.
+ */
 export async function isDiffusers(source: string | ModelFiles): Promise<boolean> {
   const files = typeof source === "string" ? folderFiles(source) : source
   if ((await files.list("")).includes("model_index.json")) return true

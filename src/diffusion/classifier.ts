@@ -21,14 +21,17 @@ import type { Process } from "./process.ts"
 
 /** Options of {@link PointClassifier}. */
 export interface PointClassifierOptions {
+  /** Coordinates of a point; default 2. */
   readonly dims?: number
+  /** Default 2. */
   readonly classes?: number
+  /** Numbers a hidden layer has; default 64. */
   readonly width?: number
-  /** Number of hidden residual layers. */
+  /** Number of hidden residual layers; default 2. */
   readonly layers?: number
 }
 
-/** A classifier `[batch, dims], times [batch] -> logits [batch, classes]`. */
+/** A classifier of noisy points, `[batch, dims], times [batch] -> logits [batch, classes]`; built as `PointNet` is. */
 export class PointClassifier implements NoisyClassifier {
   readonly width: number
   readonly input: Linear
@@ -53,16 +56,22 @@ export class PointClassifier implements NoisyClassifier {
 
 /** Options of {@link ImageClassifier}. */
 export interface ImageClassifierOptions {
+  /** Channels of the images; default 1. */
   readonly channels?: number
+  /** Default 10. */
   readonly classes?: number
-  /** Channels of the first level. */
+  /** Channels of the first level; default 32. */
   readonly width?: number
-  /** Channels of each level, as multiples of the width; every level but the last halves the size. */
+  /** Channels of each level, as multiples of the width; every level but the last halves the size. Default 1, 2, 4. */
   readonly multipliers?: readonly number[]
+  /** Groups of the normalisations, which must divide the channels of every level; default 8. */
   readonly groups?: number
 }
 
-/** The way down of a U-Net, then the mean over positions: `[batch, channels, h, w], times [batch] -> [batch, classes]`. */
+/**
+ * A classifier of noisy images, `[batch, channels, height, width], times [batch] -> logits [batch, classes]`: one residual
+ * block a level as on the way down of a U-Net, then the mean over positions and a linear map.
+ */
 export class ImageClassifier implements NoisyClassifier {
   readonly width: number
   readonly convIn: Conv2d
@@ -105,6 +114,8 @@ export class ImageClassifier implements NoisyClassifier {
 /**
  * The objective of a classifier of noisy samples: the cross-entropy of log p(y | xt) over uniform times, with the share
  * of right answers as the term `accuracy`. Source: Dhariwal and Nichol 2021, section 4.
+ *
+ * @throws UsageError where the data have no labels.
  */
 export function noisyClassification(
   classifier: NoisyClassifier & Module,

@@ -61,6 +61,9 @@ export function meanPerSample(x: Tensor): Tensor {
  * The simplified objective: E || target - network(x_t, t) ||^2 over uniform times and noise, as a mean over elements.
  * The target is eps, x0, v, velocity or EDM's, as the denoiser says: with eps it is DDPM's, with velocity and the `flow`
  * process conditional flow matching. Source: Ho et al. 2020, equation 14; Lipman et al. 2023, equation 9.
+ *
+ * @example train(simple(denoiser(network, gaussian(cosine()), { predict: "v" })), loader(images))
+ * @throws RangeError for `loss-aware` times of a process in continuous time.
  */
 export function simple(model: Denoiser<Network & Module>, { times = "uniform" }: SimpleOptions = {}): Objective {
   return weighted(model, { times })
@@ -71,6 +74,7 @@ export function simple(model: Denoiser<Network & Module>, { times = "uniform" }:
  * the network's own output times w and the factor between the two.
  *
  * @example weighted(model, { weight: minSnr(5) })
+ * @throws RangeError for `loss-aware` times of a process in continuous time.
  */
 export function weighted(
   model: Denoiser<Network & Module>,

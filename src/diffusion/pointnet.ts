@@ -7,17 +7,24 @@ import { timestepEmbedding } from "./embedding.ts"
 
 /** Options of {@link PointNet}. */
 export interface PointNetOptions {
-  /** Coordinates of a point. */
+  /** Coordinates of a point; default 2. */
   readonly dims?: number
+  /** Numbers a hidden layer has; default 128. */
   readonly width?: number
-  /** Number of hidden residual layers. */
+  /** Number of hidden residual layers; default 3. */
   readonly layers?: number
-  /** Numbers it gives for each coordinate: 2 for a learned variance. */
+  /** Numbers it gives for each coordinate: 2 for a learned variance; default 1. */
   readonly outputs?: number
+  /** Number of labels it can be told, or `null` (default) for none. */
   readonly classes?: number | null
 }
 
-/** A network `[batch, dims], times [batch] -> [batch, outputs dims]`. */
+/**
+ * A network for points, `[batch, dims], times [batch] -> [batch, outputs dims]`: h = a linear map of x, plus one of the sine
+ * embedding of t, plus an embedding of the label; then h + W silu(h) + b for each hidden layer, and a linear map of silu(h).
+ *
+ * @throws UsageError where it was built with classes and is given no labels.
+ */
 export class PointNet {
   readonly shape: readonly number[]
   readonly width: number

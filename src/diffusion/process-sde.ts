@@ -6,20 +6,23 @@ import { type KarrasOptions, karrasSigma } from "./schedule.ts"
 
 /** Options of {@link vp} and {@link subVp}. */
 export interface VpOptions {
-  /** beta at time 0 and at time T. */
+  /** beta at time 0 and at time T; default 0.1 and 20. */
   readonly start?: number
   readonly end?: number
-  /** Whole times, T: where samplers may stop. Time itself is continuous. */
+  /** Whole times, T: where samplers may stop; default 1000. Time itself is continuous. */
   readonly steps?: number
-  /** The earliest time to train at, as a share of T. */
+  /** The earliest time to train at, as a share of T; default 1e-5. */
   readonly earliest?: number
 }
 
 /** Options of {@link ve}. */
 export interface VeOptions {
+  /** sigma at the beginning and at time T; default 0.01 and 50. */
   readonly min?: number
   readonly max?: number
+  /** Whole times, T; default 1000. */
   readonly steps?: number
+  /** The earliest time to train at, as a share of T; default 1e-5. */
   readonly earliest?: number
 }
 
@@ -50,6 +53,8 @@ function halfIntegral(where: string, start: number, end: number): <X extends num
 /**
  * The variance-preserving process dx = -beta x / 2 dt + sqrt(beta) dw, beta(u) = start + u (end - start) at u = t / T:
  * signal exp(-I / 2) and sigma sqrt(1 - exp(-I)) with I the integral of beta. Source: Song et al. 2021, equation 32.
+ *
+ * @throws RangeError unless 0 < start <= end < 10,000, steps is a whole number from 1, and earliest between 0 and 1.
  */
 export function vp({ start = 0.1, end = 20, steps = 1000, earliest = 1e-5 }: VpOptions = {}): Process {
   checked("vp", steps, earliest)
@@ -92,6 +97,8 @@ export function subVp({ start = 0.1, end = 20, steps = 1000, earliest = 1e-5 }: 
 /**
  * The variance-exploding process: signal 1 and sigma min (max / min)^u at u = t / T; at time 0 there is no noise.
  * `max` should be about the largest distance between two samples. Source: Song et al. 2021, equation 31.
+ *
+ * @throws RangeError unless 0 < min < max < 1e6, steps is a whole number from 1, and earliest between 0 and 1.
  */
 export function ve({ min = 0.01, max = 50, steps = 1000, earliest = 1e-5 }: VeOptions = {}): Process {
   checked("ve", steps, earliest)
@@ -116,12 +123,14 @@ export function ve({ min = 0.01, max = 50, steps = 1000, earliest = 1e-5 }: VeOp
 
 /** Options of {@link edm}. */
 export interface EdmOptions extends KarrasOptions {
+  /** Whole times, T, from 2; default 1000. */
   readonly steps?: number
 }
 
 /**
- * EDM's process: signal 1 and the sigma of {@link karrasSigma}, from `min` at time 1 to `max` at time T; between
- * times 0 and 1 it rises linearly. Source: Karras et al. 2022, table 1.
+ * EDM's process: signal 1 and sigma(t) = (min^(1/rho) + (t - 1) / (T - 1) (max^(1/rho) - min^(1/rho)))^rho, which is `min`
+ * (0.002) at time 1 and `max` (80) at time T, with rho 7 unless given. Between times 0 and 1 it rises linearly. Source:
+ * Karras et al. 2022, table 1.
  *
  * @throws RangeError when the levels do not rise or there are fewer than two whole times.
  */

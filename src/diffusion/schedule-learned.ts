@@ -8,10 +8,10 @@ import { Process } from "./process.ts"
 
 /** Options of {@link LearnedSchedule}. */
 export interface LearnedScheduleOptions {
-  /** gamma at the first and at the last time, to begin with. */
+  /** gamma at the first and at the last time, to begin with; default -13.3 and 5. */
   readonly least?: number
   readonly most?: number
-  /** Steps, each a logistic curve, that the curve between is made of. */
+  /** Logistic curves that the curve between is made of, besides a straight line; default 64. */
   readonly hidden?: number
 }
 

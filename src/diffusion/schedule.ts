@@ -58,21 +58,27 @@ function along(name: string, steps: number, curve: (u: number) => number, maxBet
 
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
 
-/** The first and the last beta. */
+/** Where beta starts (1e-4 unless given) and ends (0.02). */
 export interface BetaRange {
   readonly start?: number
   readonly end?: number
 }
 
-/** beta rises linearly from `start` (1e-4) to `end` (0.02). Source: Ho et al. 2020, section 4. */
+/**
+ * beta rises linearly from `start` (1e-4) to `end` (0.02): beta_t = start + (t - 1) / (T - 1) (end - start). Source: Ho et
+ * al. 2020, section 4.
+ *
+ * @throws RangeError for steps that are no whole number from 1 to 1,000,000, or a beta not above 0 and below 1.
+ */
 export function linear(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
   checkSteps("linear", steps)
   return schedule("linear", spaced(start, end, steps))
 }
 
 /**
- * The root of beta rises linearly; Stable Diffusion's has start 0.00085 and end 0.012. The latent diffusion code calls
- * this "linear". Source: Rombach et al. 2022, and diffusers' `scaled_linear`.
+ * The root of beta rises linearly: beta_t = (sqrt(start) + (t - 1) / (T - 1) (sqrt(end) - sqrt(start)))^2.
+ * Stable Diffusion's has start 0.00085 and end 0.012. The latent diffusion code calls this "linear". Source: Rombach et al.
+ * 2022, and diffusers' `scaled_linear`.
  */
 export function scaledLinear(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
   checkSteps("scaledLinear", steps)
@@ -82,13 +88,23 @@ export function scaledLinear(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRan
   )
 }
 
-/** The square of beta rises linearly, so beta is large from early on. Source: the latent diffusion code's "sqrt". */
+/**
+ * The square of beta rises linearly: beta_t = sqrt(start + (t - 1) / (T - 1) (end - start)), by default from 0.01 to 0.141.
+ * So beta is large from early on, and `start` and `end` are its squares. Source: the latent diffusion code's "sqrt".
+ *
+ * @throws RangeError as {@link linear}.
+ */
 export function sqrtBeta(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
   checkSteps("sqrtBeta", steps)
   return schedule("sqrtBeta", spaced(start, end, steps).map(Math.sqrt))
 }
 
-/** beta rises along a logistic curve over [-6, 6]. Source: Xu et al. 2022 (GeoDiff); diffusers' `sigmoid`. */
+/**
+ * beta rises along a logistic curve: beta_t = start + (end - start) / (1 + e^-z), z from -6 at t = 1 to 6 at t = T, evenly.
+ * Source: Xu et al. 2022 (GeoDiff); diffusers' `sigmoid`.
+ *
+ * @throws RangeError as {@link linear}.
+ */
 export function sigmoidBeta(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRange = {}): Schedule {
   checkSteps("sigmoidBeta", steps)
   return schedule(
@@ -98,8 +114,8 @@ export function sigmoidBeta(steps = 1000, { start = 1e-4, end = 0.02 }: BetaRang
 }
 
 /**
- * alphaBar follows a squared cosine, f(t) / f(0) with f(t) = cos^2((t/T + s) / (1 + s) pi / 2); beta is at most
- * `maxBeta`. Source: Nichol and Dhariwal 2021, equation 17.
+ * alphaBar follows a squared cosine, f(t) / f(0) with f(t) = cos^2((t/T + s) / (1 + s) pi / 2); s is the `offset` (0.008)
+ * and beta at most `maxBeta` (0.999). Source: Nichol and Dhariwal 2021, equation 17.
  */
 export function cosine(
   steps = 1000,
@@ -110,8 +126,9 @@ export function cosine(
 }
 
 /**
- * alphaBar falls along a logistic curve from `start` to `end`, divided by `tau`. Not {@link sigmoidBeta}, which others
- * call by the same name. Source: Jabri et al. 2022, algorithm 1; Chen 2023; lucidrains' `sigmoid`.
+ * alphaBar falls along a logistic curve L: (L(end / tau) - L(z / tau)) / (L(end / tau) - L(start / tau)), z evenly from
+ * `start` (-3) at time 0 to `end` (3) at T; `tau` is 1 and beta at most 0.999 unless given. Not {@link sigmoidBeta}, which
+ * others call by the same name. Source: Jabri et al. 2022, algorithm 1; Chen 2023; lucidrains' `sigmoid`.
  */
 export function sigmoid(
   steps = 1000,
@@ -127,7 +144,12 @@ export function sigmoid(
   return along("sigmoid", steps, (u) => last - logistic((u * (end - start) + start) / tau), maxBeta)
 }
 
-/** alphaBar is 1 - sqrt(t/T + s): noise comes early. Source: Li et al. 2022 (Diffusion-LM), appendix A. */
+/**
+ * alphaBar follows a root, f(t) / f(0) with f(t) = 1 - sqrt(t/T + s): noise comes early. s is the `offset` (1e-4) and beta at
+ * most `maxBeta` (0.999). Source: Li et al. 2022 (Diffusion-LM), appendix A.
+ *
+ * @throws RangeError as {@link linear}.
+ */
 export function sqrt(
   steps = 1000,
   { offset = 1e-4, maxBeta = 0.999 }: { readonly offset?: number; readonly maxBeta?: number } = {},
@@ -136,10 +158,13 @@ export function sqrt(
   return along("sqrt", steps, (u) => 1 - Math.sqrt(u + offset), maxBeta)
 }
 
-/** Noise levels sigma_1 < ... < sigma_T, for data of signal 1. */
+/** Noise levels sigma_1 < ... < sigma_T, for data of signal 1; {@link karras} has the formula. */
 export interface KarrasOptions {
+  /** sigma_1; default 0.002, for `geometric` 0.0013. */
   readonly min?: number
+  /** sigma_T; default 80, for `geometric` 40. */
   readonly max?: number
+  /** The larger, the more levels are small; default 7. */
   readonly rho?: number
 }
 
@@ -150,8 +175,10 @@ export function karrasSigma(t: number, steps: number, { min = 0.002, max = 80, r
 }
 
 /**
- * The noise levels of EDM as a variance-preserving schedule: alphaBar = 1 / (1 + sigma^2), with sigma as
- * {@link karrasSigma}. Source: Karras et al. 2022, equation 5.
+ * The noise levels of EDM as a variance-preserving schedule: alphaBar_t = 1 / (1 + sigma_t^2) with
+ * sigma_t = (min^(1/rho) + (t - 1) / (T - 1) (max^(1/rho) - min^(1/rho)))^rho. Source: Karras et al. 2022, equation 5.
+ *
+ * @throws RangeError for steps that are no whole number from 1 to 1,000,000, or levels that do not rise from above 0.
  */
 export function karras(steps = 1000, options: KarrasOptions = {}): Schedule {
   checkSteps("karras", steps)

@@ -14,31 +14,33 @@ import { timestepEmbedding } from "./embedding.ts"
 
 /** Options of {@link UNet}. An empty object is a small network for 28x28 gray images. */
 export interface UNetOptions {
+  /** Channels of the images; default 1. */
   readonly channels?: number
-  /** Height and width, or both by name. */
+  /** Side of square images, or height and width; default 28. */
   readonly size?: number | readonly [height: number, width: number]
   /**
    * Side of the blocks of pixels that are taken as channels before the first level and given back after the last:
-   * 2 leaves out the costliest level and loses nothing of the image. 1 is diffusers' network.
+   * 2 leaves out the costliest level and loses nothing of the image. 1, the default, is diffusers' network.
    * Source: Hoogeboom et al. 2023, "simple diffusion", section 3.2.
    */
   readonly patch?: number
-  /** Channels of the first level. */
+  /** Channels of the first level; default 32. */
   readonly width?: number
-  /** Channels of each level, as multiples of the width; every level but the last halves the size. */
+  /** Channels of each level, as multiples of the width; every level but the last halves the size. Default 1, 2, 4. */
   readonly multipliers?: readonly number[]
-  /** Residual blocks a level on the way down; one more on the way up. */
+  /** Residual blocks a level on the way down; one more on the way up. Default 1. */
   readonly layers?: number
-  /** Levels with attention, from 0; the last by default. */
+  /** Levels with attention, from 0; the last by default. The middle always has it. */
   readonly attention?: readonly number[]
-  /** Channels of an attention head, at most; a level with fewer has one head. */
+  /** Channels of an attention head, at most; a level with fewer has one head. Default 32. */
   readonly headSize?: number
-  /** Groups of the normalisations. */
+  /** Groups of the normalisations, which must divide the channels of every level; default 8. */
   readonly groups?: number
+  /** Share of numbers that residual blocks drop in training; default 0. */
   readonly dropout?: number
-  /** Channels it gives for each channel of the image: 2 for a learned variance. */
+  /** Channels it gives for each channel of the image: 2 for a learned variance; default 1. */
   readonly outputs?: number
-  /** Number of classes, for a network that is told what to draw. */
+  /** Number of labels it can be told, one of them for none where it is guided, or `null` (default). */
   readonly classes?: number | null
 }
 
@@ -47,7 +49,14 @@ interface Level {
   readonly attentions: readonly AttentionBlock[]
 }
 
-/** A network `[batch, channels, height, width], times [batch] -> [batch, outputs channels, height, width]`. */
+/**
+ * A U-Net, `[batch, channels, height, width], times [batch], labels [batch] -> [batch, outputs channels, height, width]`:
+ * residual blocks told the time, attention, a halving after each level, and the way back with what the way down left.
+ * Parameters have the names of diffusers' UNet2DModel. Source: Ronneberger et al. 2015; Ho et al. 2020, appendix B.
+ *
+ * @throws UsageError when the size is no multiple of patch 2^(levels - 1); and from `forward` for other images, or labels
+ * where they are missing.
+ */
 export class UNet {
   readonly shape: readonly number[]
   readonly width: number

@@ -39,7 +39,7 @@ export type Fetch<T> = T extends Tensor
 
 /** Options of {@link compile}. */
 export interface CompileOptions extends TraceOptions {
-  /** Seed of the program's random leaves. The k-th run after it draws the k-th set of numbers. */
+  /** Seed of the program's random leaves, default 0. The k-th run after it draws the k-th set of numbers. */
   readonly seed?: number
   /** Prefix of a profile file: every node is timed until {@link Compiled.profile}. */
   readonly profile?: string
@@ -100,6 +100,8 @@ let made = 0
  * @example
  * const norm = compile((x: Tensor) => x.square().sum().sqrt())
  * await norm([3, 4]) // { dtype: "float32", shape: [], data: [5] }
+ * @throws RangeError when the seed is no integer from 0. A call rejects with UsageError where the function does not go with
+ * the dtypes and shapes it is given.
  */
 export function compile<A extends readonly unknown[], R>(
   fn: (...inputs: A) => R,

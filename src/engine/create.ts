@@ -26,7 +26,11 @@ export function randomNormal(shape: readonly number[]): Tensor {
   return random("normal", shape)
 }
 
-/** Uniform integers (int32) from 0 to `n - 1`, drawn anew at each run. */
+/**
+ * Uniform integers (int32) from 0 to `n - 1`, drawn anew at each run.
+ *
+ * @throws UsageError when n is no whole number from 1 to 2^24.
+ */
 export function randomInteger(shape: readonly number[], n: number): Tensor {
   if (!(Number.isInteger(n) && n >= 1 && n <= 2 ** 24))
     throw new UsageError(`randomInteger: got ${n}, expected a whole number from 1 to 2^24`)
@@ -51,7 +55,7 @@ export function arange(n: number, dtype: Dtype = "int32"): Tensor {
   )
 }
 
-/** One-hot rows: `[...] -> [..., classes]`, 1 at the index and 0 elsewhere. */
+/** One-hot rows: integers `[...]` to `[..., classes]`, 1 at the index and 0 elsewhere. An index outside gives zeros alone. */
 export function oneHot(indices: Tensor, classes: number, dtype: Dtype = "float32"): Tensor {
   return equal(indices.reshape([...indices.shape, 1]), arange(classes, indices.dtype)).cast(dtype)
 }

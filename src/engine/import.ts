@@ -96,7 +96,8 @@ export const readableOperators: readonly string[] = [...importers.keys()].sort()
  * be compiled, differentiated, trained and exported again. Dropout and batch normalisation are read as in inference.
  *
  * Float initializers become variables, but for settings of operators (bounds, scales) and, in files of other tools,
- * scalars: those are nearly always constants of the network. Running statistics become buffers. Float16 is read as float32.
+ * scalars: those are nearly always constants of the network. Running statistics become buffers. Float16 and bfloat16
+ * are read as float32, small integers as int32.
  *
  * @example
  * const net = importOnnx(await readFile("net.onnx"))

@@ -42,7 +42,8 @@ export function jacobian<A extends readonly [Tensor, ...Tensor[]]>(fn: Arguments
 
 /**
  * The Hessian of a scalar function with respect to its first argument, as a function of the same arguments:
- * H[i..., j...] = d^2 f / d x[i...] d x[j...], of shape `[...x, ...x]`, symmetric. Two backward passes an element of x.
+ * H[i..., j...] = d^2 f / d x[i...] d x[j...], of shape `[...x, ...x]`, symmetric. The gradient is differentiated once for
+ * every element of x.
  *
  * @throws UsageError as {@link jacobian} and when the function's value is not a scalar.
  */

@@ -73,7 +73,7 @@ export function threefry(key: Key, x0: number, x1: number): [number, number] {
   return [left, right]
 }
 
-/** Key of a seed: its high and low 32 bits. Seeds are integers from 0 to 2^53. */
+/** Key of a seed: its high and low 32 bits. Seeds are integers from 0 to 2^53 - 1. */
 export function keyOf(seed: number): Key {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new RangeError(`seed: got ${seed}, expected an integer from 0 to 2^53 - 1`)

@@ -3,17 +3,26 @@ import type { Worker } from "node:worker_threads"
 import { LocalRoom, type Room } from "./session.ts"
 import type { Answer, Call } from "./worker.ts"
 
-/** Settings of the whole engine. */
+/** Settings of the whole engine, for {@link configure}. */
 export interface EngineOptions {
-  /** Threads of one operator; by default the number of processors this process may use. */
+  /** Threads of one operator in Node; by default the number of processors this process may use. */
   readonly threads?: number
-  /** Which lowering: `portable` (standard ONNX) or `auto`, the best that passes its probe. */
+  /**
+   * How graphs are written for ONNX Runtime: `portable` by standard operators alone; `cpu` by its faster operators for the
+   * CPU, which only Node has; `auto`, the default, by those where they pass a probe, and else portably.
+   */
   readonly device?: "auto" | "portable" | "cpu"
 }
 
 let settings: EngineOptions = {}
 
-/** Changes the engine's settings; programs compiled afterwards follow them. */
+/**
+ * Changes the settings that are given, for the whole process. Programs follow the settings of their first run with inputs of
+ * one dtype and shape.
+ *
+ * @throws RangeError when threads is no whole number from 1. Where `cpu` does not pass its probe, the first run of a program
+ * throws.
+ */
 export function configure(options: EngineOptions): void {
   if (options.threads !== undefined && !(Number.isInteger(options.threads) && options.threads >= 1)) {
     throw new RangeError(`threads: got ${options.threads}, expected a whole number from 1`)

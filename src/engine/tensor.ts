@@ -11,7 +11,10 @@ import * as reduce from "./ops/reduce.ts"
 import { type Range, slice, split } from "./ops/slice.ts"
 import { formatShape, sameShape, UsageError } from "./shape.ts"
 
-/** A value of a program being written. It has a shape and a dtype, and gets its numbers when the program runs. */
+/**
+ * A value of a program being written. It has a shape and a dtype, and gets its numbers when the program runs. A method does
+ * what the function of its name does, where `tweedie` exports one.
+ */
 export class Tensor {
   /** The node output this tensor stands for. */
   readonly value: Value
@@ -60,6 +63,7 @@ export class Tensor {
   neg(): Tensor {
     return elementwise.neg(this)
   }
+  /** x x, element by element. */
   square(): Tensor {
     return elementwise.mul(this, this)
   }
@@ -78,6 +82,7 @@ export class Tensor {
   matmul(other: Tensor, options?: MatmulOptions): Tensor {
     return matmul(this, other, options)
   }
+  /** The same values in another dtype: floats become integers by truncation, booleans 0 or 1. */
   cast(dtype: Dtype): Tensor {
     return cast(this, dtype)
   }

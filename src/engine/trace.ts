@@ -16,6 +16,7 @@ export type Tree<T> = T | readonly Tree<T>[] | { readonly [key: string]: Tree<T>
 
 /** Whether the program trains (dropout drops, batch normalisation uses the batch) or evaluates. */
 export interface TraceOptions {
+  /** Training mode: dropout drops, and batch normalisation uses the batch. Default false. */
   readonly training?: boolean
   /** Variables to read (and write) in place of others: how averaged weights are sampled from. */
   readonly replace?: (variable: Variable) => Variable

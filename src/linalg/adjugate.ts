@@ -17,7 +17,7 @@ function signOf(n: number, orthogonal: Float64Array): number {
  * Adjugate of [n, n]: the transposed matrix of cofactors, A adj(A) = det(A) I, which is det(A) A^-1 where A is
  * invertible and exists for every matrix: it has rank 1 for rank n - 1 and is zero below. From the SVD,
  * adj(A) = det(U) det(V) V adj(S) U^T, which stays accurate when A is singular.
- * Not the adjoint: seed 003 (R1.1, §1.9) takes the adjugate of a real matrix for its transpose.
+ * Not the adjoint: notes 003 (R1.1, §1.9) take the adjugate of a real matrix for its transpose.
  */
 export function adjugate(a: Arrayable): Real {
   const { rows: n, data } = squareMatrixOf("adjugate", a)

@@ -40,7 +40,7 @@ export function reduceCholesky(n: number, a: Float64Array): number {
 
 /**
  * Cholesky factor L, lower triangular with a positive diagonal, of symmetric positive definite matrices [..., n, n]:
- * A = L L^T, unique. (Seed 003, D1.11.) Seed 004 §3 gives every semi-definite matrix one; a singular matrix is refused
+ * A = L L^T, unique. (Notes 003, D1.11.) Notes 004 §3 give every semi-definite matrix one; a singular matrix is refused
  * here, since its factor is not unique and solves nothing (nearestPositiveDefinite lifts it).
  *
  * @throws LinAlgError where a pivot is not positive beyond rounding; RangeError where the matrix is not symmetric.
@@ -62,7 +62,7 @@ export function cholesky(a: Arrayable): Real {
 
 /**
  * Solves A x = b given the factor L of A = L L^T [n, n]: L z = b forward, then L^T x = z backward; b is [n] or
- * [n, columns]. (Seed 003, R1.8.)
+ * [n, columns]. (Notes 003, R1.8.)
  *
  * @throws LinAlgError where the factor's diagonal is not positive, or the solution overflows.
  */

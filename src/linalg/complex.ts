@@ -25,7 +25,7 @@ function matrixPair(where: string, a: Complex): { m: number; n: number; re: Floa
   return { m: re.shape[0], n: re.shape[1], re: re.data, im: im.data }
 }
 
-/** Conjugate transpose (adjoint, Hermitian transpose) A* [n, m] of [m, n]: <A f, g> = <f, A* g>. (Seed 003, D1.2.) */
+/** Conjugate transpose (adjoint, Hermitian transpose) A* [n, m] of [m, n]: <A f, g> = <f, A* g>. (Notes 003, D1.2.) */
 export function conjTranspose(a: Complex): Complex {
   const { m, n, re, im } = matrixPair("conjTranspose", a)
   const flipped = transposed(m, n, im)
@@ -94,7 +94,7 @@ export function vdot(a: Complex, b: Complex): readonly [re: number, im: number] 
 
 /**
  * Matrix [n, n] of the discrete Fourier transform, entry [k, j] = exp(-2 pi i k j / n), divided by sqrt(n) with norm
- * "ortho". Its adjoint is its inverse only with "ortho"; the plain one has F* F = n I (seed 003, E2 does not say).
+ * "ortho". Its adjoint is its inverse only with "ortho"; the plain one has F* F = n I (notes 003, E2, do not say).
  */
 export function dft(n: number, { norm = "backward" }: { norm?: "backward" | "ortho" } = {}): Complex {
   if (!(Number.isInteger(n) && n > 0 && n <= 8192))

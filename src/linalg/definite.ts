@@ -38,7 +38,7 @@ function fromSigns(plus: number, minus: number, n: number): Definiteness {
 
 /**
  * Definiteness of a symmetric [n, n] by the signs of its eigenvalues: z^T A z = sum lambda_i z'_i^2 with z' = V^T z
- * (seed 000 §2.6, whose title says eigenvectors). It says when a matrix is indefinite too: signs of both kinds.
+ * (notes 000 §2.6, whose title says eigenvectors). It says when a matrix is indefinite too: signs of both kinds.
  *
  * @param options.tolerance eigenvalues of at most this size count as zero; default n eps times the largest.
  */
@@ -102,7 +102,7 @@ export function leadingMinors(a: Arrayable): Real {
 /**
  * Definiteness of a symmetric [n, n] by Sylvester's criterion. Positive definite: all leading minors are positive.
  * Negative definite: they alternate, negative first. Semi-definite: all 2^n - 1 principal minors are at least 0 (or
- * (-1)^k times them are), not the leading ones alone. Seed 004 §3 takes positive leading minors for semi-definite and
+ * (-1)^k times them are), not the leading ones alone. Notes 004 §3 take positive leading minors for semi-definite and
  * all else for indefinite: diag(1, 0) and diag(0, -1) show both wrong.
  *
  * @throws RangeError for n > 16, where the principal minors are too many (use {@link definiteness}).

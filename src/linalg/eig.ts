@@ -178,7 +178,7 @@ export function eigvals(a: Arrayable): Complex {
 /**
  * Whether a square [n, n] has n independent eigenvectors, to working precision: the unit eigenvectors' smallest
  * singular value is at least `tolerance` (default 1e-6) times their largest. Rounding splits a defective eigenvalue by the root of
- * machine precision, so any matrix that near to a defective one counts as defective. (Seed 003, R1.11.)
+ * machine precision, so any matrix that near to a defective one counts as defective. (Notes 003, R1.11.)
  */
 export function isDiagonalizable(a: Arrayable, { tolerance }: { tolerance?: number } = {}): boolean {
   const { rows: n, data } = squareMatrixOf("isDiagonalizable", a)

@@ -28,7 +28,7 @@ export function eigenRows(where: string, n: number, a: Float64Array): { values: 
 /**
  * Eigenvalues and orthonormal eigenvectors of symmetric [..., n, n]: A = V diag(values) V^T (the spectral theorem),
  * by Householder tridiagonalisation and divide and conquer. Repeated eigenvalues get an orthonormal basis of their
- * eigenspace; seed 000 §2.5 says a diagonalisable matrix has none (the identity has), which is corrected here.
+ * eigenspace; notes 000 §2.5 say a diagonalisable matrix has none (the identity has), which is corrected here.
  *
  * @throws RangeError where the matrix is not symmetric.
  */

@@ -159,7 +159,7 @@ function scalingAndSquaring(n: number, a: Float64Array): Float64Array {
 
 /**
  * Matrix exponential sum A^i / i! of [..., n, n] by scaling and squaring with Pade approximants (Al-Mohy and Higham
- * 2009). f(t) = exp(A t) c solves f' = A f, f(0) = c (seed 003, D1.8; the sums of its proof begin at i = 1 once
+ * 2009). f(t) = exp(A t) c solves f' = A f, f(0) = c (notes 003, D1.8; the sums of its proof begin at i = 1 once
  * differentiated, not at 0).
  *
  * @throws LinAlgError where the result overflows.

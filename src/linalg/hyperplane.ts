@@ -5,7 +5,7 @@ import { dotAt } from "./blas.ts"
 import { type Real, real, vectorOf } from "./matrix.ts"
 import { plainNorm } from "./norm.ts"
 
-/** The points x with w.x = b: an affine set of dimension n - 1, a subspace only if b = 0 (seed 003, D3.2 says always). */
+/** The points x with w.x = b: an affine set of dimension n - 1, a subspace only if b = 0 (notes 003, D3.2: always). */
 export interface Hyperplane {
   /** w, [n], not zero. */
   readonly normal: Real
@@ -13,7 +13,7 @@ export interface Hyperplane {
 }
 
 /**
- * The hyperplane {x: w.x = b}, or, given a `point` p on it, {x: w.(x - p) = 0} (seed 000 eq 2.2.7-9, where b has the
+ * The hyperplane {x: w.x = b}, or, given a `point` p on it, {x: w.(x - p) = 0} (notes 000 eq 2.2.7-9, where b has the
  * other sign).
  *
  * @throws RangeError where the normal is zero.
@@ -49,7 +49,7 @@ export function nearestOn(plane: Hyperplane, x: Arrayable): Real {
 
 /**
  * Signed distance (c2 - c1) / ||w|| from w.x = c1 to w.x = c2 along the normal; its size is the gap, so w.x - b = -1 and
- * w.x - b = 1 are 2 / ||w|| apart. Seed 003, R3.5 ends with the opposite sign.
+ * w.x - b = 1 are 2 / ||w|| apart. Notes 003, R3.5 end with the opposite sign.
  */
 export function gapBetween(normal: Arrayable, c1: number, c2: number): number {
   const length = plainNorm(vectorOf("gapBetween", normal, "normal"), 2)

@@ -71,7 +71,7 @@ function triangularLog(n: number, t: Float64Array): Float64Array {
 /**
  * Principal logarithm of [..., n, n]: the X with exp X = A whose eigenvalues have imaginary parts inside (-pi, pi).
  * By eigenvalues for a symmetric positive definite matrix, otherwise by inverse scaling and squaring on the Schur form
- * (Kenney and Laub 1989; Al-Mohy and Higham 2012). Seed 003, D1.10 defines it by the power series, which converges only
+ * (Kenney and Laub 1989; Al-Mohy and Higham 2012). Notes 003, D1.10 define it by the power series, which converges only
  * where the spectral radius of A - I is below 1; and its §1.10 rule log(A B) = log A + log B holds for commuting
  * matrices with eigenvalues near enough to the positive axis, not in general.
  *

@@ -27,7 +27,7 @@ export interface LeastSquares {
 
 /**
  * Least squares: the x that minimises ||A x - b||, and among those the shortest. A is [m, n] of any rank, b is [m] or
- * [m, columns]; x = V S^+ U^T b (seed 003, R1.14, where S^-1 stands for nonzero singular values only).
+ * [m, columns]; x = V S^+ U^T b (notes 003, R1.14, where S^-1 stands for nonzero singular values only).
  *
  * @param options.tolerance singular values at or below it count as zero; default max(m, n) eps times the largest.
  */

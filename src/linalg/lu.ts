@@ -89,7 +89,7 @@ export interface Lu {
 /**
  * LU factorisation of [m, n] with partial pivoting: A[permutation] = L U. A singular matrix is factored too, with
  * zeros on U's diagonal. Without pivoting it exists where every leading minor is nonzero, for example where the matrix
- * is strictly diagonally dominant (seed 003, D1.12).
+ * is strictly diagonally dominant (notes 003, D1.12).
  *
  * @throws LinAlgError without pivoting, where a pivot is zero.
  */
@@ -161,7 +161,7 @@ export function solveFactored(f: LuFactor, r: number, b: Float64Array): Float64A
   return out
 }
 
-/** Solves A x = b by two substitutions with a factored A; b is [n] or [n, columns]. (Seed 003, R1.9.) */
+/** Solves A x = b by two substitutions with a factored A; b is [n] or [n, columns]. (Notes 003, R1.9.) */
 export function luSolve(f: LuFactor, b: Arrayable): Real {
   const { columns, shape, data } = rightSideOf("luSolve", b, f.n)
   return real(shape, finite("luSolve", solveFactored(f, columns, data)))

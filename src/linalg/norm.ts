@@ -22,7 +22,7 @@ export function plainNorm(x: Float64Array, p: number): number {
 
 /**
  * Norm of a vector [n] or a matrix [m, n]. For a vector the order is p >= 1 or Infinity (2 by default) and the norm
- * (sum |x_i|^p)^(1/p): seed 000 eq 1.2.7 leaves out the absolute values, which gives (-3, 4) the 1-norm 1 in place
+ * (sum |x_i|^p)^(1/p): notes 000 eq 1.2.7 leave out the absolute values, which gives (-3, 4) the 1-norm 1 in place
  * of 7. For a matrix it is "fro" (the default), "nuc", 1, 2 or Infinity, as in NumPy.
  *
  * @throws RangeError for an order that makes no norm.
@@ -60,7 +60,7 @@ export function plainMatrixNorm(m: number, n: number, x: Float64Array, order: nu
 /**
  * Condition number ||A|| ||A^-1|| of [m, n], at least 1: how much a relative error of the input can grow. With order 2
  * (the default) it is the ratio of the largest to the smallest singular value, which for a symmetric matrix is
- * max |lambda| / min |lambda| (seed 004 §2). A singular matrix has the condition number Infinity.
+ * max |lambda| / min |lambda| (notes 004 §2). A singular matrix has the condition number Infinity.
  *
  * @param order 2 for any shape; 1, Infinity or "fro" for square matrices.
  */

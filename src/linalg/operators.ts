@@ -41,7 +41,7 @@ function addShifted(
 /**
  * Forward differences (f[i + 1] - f[i]) / spacing of a grid [...shape] along every axis, [axes, ...shape]. Its adjoint
  * is -{@link divergence} with the same boundary: <grad f, g> = <f, -div g>, which needs the boundary terms to vanish
- * (seed 003, E2 states it without).
+ * (notes 003, E2, state it without).
  */
 export function gradient(
   f: Arrayable,

@@ -16,7 +16,7 @@ export function square(n: number, a: Float64Array, b: Float64Array): Float64Arra
  * Matrix product [..., m, k] x [..., k, n] -> [..., m, n]; leading axes broadcast. A vector on the left is one row, on
  * the right one column, and its axis is dropped from the result, as in NumPy. Two vectors have {@link dot}.
  * Entry [i, j] is the inner product of row i and column j; the whole is also the sum of the outer products of columns
- * of the first with rows of the second (seed 003, D1.1).
+ * of the first with rows of the second (notes 003, D1.1).
  *
  * @throws RangeError where the inner sizes differ or leading axes do not broadcast; LinAlgError where the result overflows.
  */
@@ -85,7 +85,7 @@ function offset(flat: number, batch: readonly number[], own: readonly number[]):
   return at
 }
 
-/** Inner product of two vectors [n]: sum a_i b_i = ||a|| ||b|| cos theta. (Seed 000 §2.2.) */
+/** Inner product of two vectors [n]: sum a_i b_i = ||a|| ||b|| cos theta. (Notes 000 §2.2.) */
 export function dot(a: Arrayable, b: Arrayable): number {
   const x = vectorOf("dot", a, "first vector")
   const y = vectorOf("dot", b, "second vector", x.length)

@@ -51,7 +51,7 @@ export interface CriticalPoint {
 
 /**
  * Critical point of q(x) = x^T A x + b^T x + c, A symmetric [n, n], b [n]: x = -A^-1 b / 2, a minimum, maximum or
- * saddle by the definiteness of A (seed 000 §2.8.1). Where A is singular there are critical points exactly if b lies
+ * saddle by the definiteness of A (notes 000 §2.8.1). Where A is singular there are critical points exactly if b lies
  * in its range, which the seed narrows to b = 0: A = diag(1, 0), b = (2, 0) has all of (-1, t).
  *
  * @throws LinAlgError where there is none: b has a part outside the range of A.
@@ -91,7 +91,7 @@ export interface Curvature {
 
 /**
  * The Hessian test at a critical point: directions u, v of the extreme second derivatives of t -> f(x + t u). If one is
- * positive and one negative the point is a saddle (seed 003, R3.15).
+ * positive and one negative the point is a saddle (notes 003, R3.15).
  */
 export function curvature(hessian: Arrayable): Curvature {
   const f = formOf("curvature", hessian)
@@ -119,7 +119,7 @@ export interface ContourAxes {
 
 /**
  * Principal semi-axes of the ellipsoid on which the gradient of q(x) = x^T A x + b^T x has length `level`, around the
- * critical point: d = sum d_i v_i lies on it where sum 4 lambda_i^2 d_i^2 / level^2 = 1. Seed 000 eq 2.8.16 prints
+ * critical point: d = sum d_i v_i lies on it where sum 4 lambda_i^2 d_i^2 / level^2 = 1. Notes 000 eq 2.8.16 print
  * sum d_i^2 / (4 lambda_i^2) = 1.
  *
  * @throws LinAlgError where A is singular: the contour is not bounded.
@@ -142,7 +142,7 @@ export function contourAxes(a: Arrayable, level = 1): ContourAxes {
 
 /**
  * Second-order Taylor value f + g.d + d^T H d / 2 at a displacement d [n], from value, gradient [n] and Hessian [n, n].
- * Its error is O(||d||^3). Seed 000 eq 2.8.18 leaves out the half: for x^2 from 0 to 1 it gives 2.
+ * Its error is O(||d||^3). Notes 000 eq 2.8.18 leave out the half: for x^2 from 0 to 1 it gives 2.
  */
 export function taylor2(value: number, gradient: Arrayable, hessian: Arrayable, displacement: Arrayable): number {
   const f = formOf("taylor2", hessian)
@@ -154,7 +154,7 @@ export function taylor2(value: number, gradient: Arrayable, hessian: Arrayable, 
 
 /**
  * The height h for which h exp(x^T A x) integrates to 1 over R^n, A negative definite [n, n]: sqrt(det(-A) / pi^n). For
- * A = -S^-1 / 2 it is the normal density's 1 / sqrt((2 pi)^n det S). Seed 000 §2.8.2 puts A for S in the latter.
+ * A = -S^-1 / 2 it is the normal density's 1 / sqrt((2 pi)^n det S). Notes 000 §2.8.2 put A for S in the latter.
  *
  * @throws LinAlgError where A is not negative definite: the integral diverges.
  */

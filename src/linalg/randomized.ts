@@ -26,7 +26,11 @@ function truncate(x: Svd, rank: number): Svd {
   }
 }
 
-/** The leading `rank` singular triplets of [m, n], exactly. */
+/**
+ * The leading `rank` singular triplets of [m, n], exactly: u [m, rank], s [rank] falling, vt [rank, n].
+ *
+ * @throws RangeError for a rank that is no whole number from 1 to min(m, n).
+ */
 export function truncatedSvd(a: Arrayable, rank: number): Svd {
   const { rows: m, cols: n } = matrixOf("truncatedSvd", a)
   rankIn("truncatedSvd", rank, m, n)
@@ -35,7 +39,7 @@ export function truncatedSvd(a: Arrayable, rank: number): Svd {
 
 /**
  * The nearest matrix of the given rank to [m, n], in the Frobenius and the 2-norm: sum_{i <= rank} s_i u_i v_i^T. Its
- * squared Frobenius error is the sum of the squared singular values left out (Eckart and Young 1936; seed 003, E4).
+ * squared Frobenius error is the sum of the squared singular values left out (Eckart and Young 1936; notes 003, E4).
  */
 export function lowRank(a: Arrayable, rank: number): Real {
   const { rows: m, cols: n } = matrixOf("lowRank", a)

@@ -8,7 +8,7 @@ import { plainNorm } from "./norm.ts"
 
 /**
  * Rotation of the plane by `angle` radians, anticlockwise, [2, 2]; with an `axis` [3], of space about it by the right
- * hand, [3, 3] (Rodrigues). Orthogonal, determinant 1: its inverse is its transpose. (Seed 003, E3.)
+ * hand, [3, 3] (Rodrigues). Orthogonal, determinant 1: its inverse is its transpose. (Notes 003, E3.)
  */
 export function rotation(angle: number, axis?: Arrayable): Real {
   if (!Number.isFinite(angle)) throw new RangeError(`rotation: angle is ${angle}, expected a finite number`)
@@ -51,7 +51,7 @@ export function reflection(v: Arrayable): Real {
 
 /**
  * Whether the columns of a square [n, n] are orthonormal: |A^T A - I| <= `tolerance` (default 1e-12) in every entry. |det A| = 1 follows
- * from it but is not enough (seed 003, R1.3): the shear [[1, 1], [0, 1]] has it too.
+ * from it but is not enough (notes 003, R1.3): the shear [[1, 1], [0, 1]] has it too.
  */
 export function isOrthogonal(a: Arrayable, { tolerance }: { tolerance?: number } = {}): boolean {
   const { rows: n, data } = squareMatrixOf("isOrthogonal", a)

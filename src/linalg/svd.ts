@@ -74,7 +74,7 @@ export function plainSvd(where: string, m: number, n: number, a: Float64Array, f
 
 /**
  * Singular value decomposition A = U diag(s) V^T of [..., m, n], any m and n: QR first where m is much larger than n,
- * bidiagonal form, divide and conquer. Seed 003, D1.14 gives it for square matrices only and R1.13 relates it to
+ * bidiagonal form, divide and conquer. Notes 003, D1.14 give it for square matrices only and R1.13 relate it to
  * eigenvalues for positive definite ones; both hold for every real matrix.
  *
  * @param options.fullMatrices complete U and V to square matrices; the default keeps min(m, n) columns.

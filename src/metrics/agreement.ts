@@ -27,7 +27,12 @@ function margins({ labels, counts }: Confusion): {
 
 const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, v, i) => sum + v * b[i], 0)
 
-/** Accuracy, the share of right labels: (TP + TN) / all for two. @throws RangeError for lists that do not fit each other. */
+/**
+ * Accuracy, the share of labels predicted right: sum of w_i over i with predicted_i = target_i, over sum of w_i; weights are 1
+ * unless given. Of two classes it is (TP + TN) / all.
+ *
+ * @throws RangeError for lists of different length or none, and for weights that are negative or none.
+ */
 export function accuracy(
   target: ArrayLike<number>,
   predicted: ArrayLike<number>,

@@ -22,8 +22,10 @@ export interface Line {
 
 /** Options of {@link linePlot}. */
 export interface LinePlotOptions extends PlotOptions {
+  /** Names of the axes; none unless given. */
   readonly xName?: string
   readonly yName?: string
+  /** Default `linear`. */
   readonly xScale?: "linear" | "log"
   readonly yScale?: "linear" | "log"
   /** Numbers the axis must hold, beside those of the lines: so that two plots can be compared. */
@@ -79,8 +81,10 @@ function decades(low: number, high: number): number[] {
 }
 
 /**
- * Lines by name, with a dot at each point, on plain or logarithmic axes; the key stands beside the plot.
+ * Lines by name, with a dot at each point, on plain or logarithmic axes, as the text of an SVG file; the key stands beside
+ * the plot. A single line of the empty name has no key.
  *
+ * @example linePlot({ train: { x: [1, 10, 100], y: [0.9, 0.5, 0.4] } }, { xName: "step", yName: "loss", xScale: "log" })
  * @throws RangeError for no points, lists of two lengths, or numbers that an axis cannot hold.
  */
 export function linePlot(

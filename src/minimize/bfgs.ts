@@ -21,7 +21,7 @@ function pairOf(where: string, h: Float64Array, s: Float64Array, y: Float64Array
 /**
  * The BFGS update of an approximate Hessian H [n, n]: H + y y^T / (y.s) - H s s^T H / (s.H s), with the step s [n] and the
  * change y [n] of the gradient. The result maps s to y (the secant equation) and is positive definite where H is.
- * (Seed 003, D3.15.)
+ * (Notes 003, D3.15.)
  *
  * @throws RangeError where y.s is not positive: no positive definite matrix maps s to y.
  */
@@ -67,7 +67,7 @@ function isCurved(s: Float64Array, y: Float64Array): boolean {
 /**
  * BFGS with a line search by the strong Wolfe conditions: x <- x - a G grad f(x), G an inverse Hessian learnt from the
  * steps. It starts as the identity and, before its first update, takes the scale y.s / y.y that the first step shows.
- * Keeps n^2 numbers. (Seed 003, D3.15; Nocedal and Wright 2006, algorithm 6.1.)
+ * Keeps n^2 numbers. (Notes 003, D3.15; Nocedal and Wright 2006, algorithm 6.1.)
  */
 export function bfgs(options: WolfeOptions = {}): Method {
   const name = "bfgs"

@@ -55,8 +55,8 @@ function between(x: Float64Array, y: Float64Array, share: number): Float64Array 
 
 /**
  * Looks for breaches of convexity of a function on random segments in a box: of the definition (chords lie above), of
- * the first-order condition (tangents lie below) and of the second-order one (no negative curvature). Seed 004 §2 prints
- * the last as f' >= 0; it is f'' >= 0, and x^2 at -1 tells them apart. It also says that a strictly convex function has
+ * the first-order condition (tangents lie below) and of the second-order one (no negative curvature). Notes 004 §2 print
+ * the last as f' >= 0; it is f'' >= 0, and x^2 at -1 tells them apart. They also say that a strictly convex function has
  * a global minimum; it has at most one, and e^x has none.
  *
  * A function of tensors takes one tensor [n].

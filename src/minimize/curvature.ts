@@ -103,7 +103,7 @@ export function definitenessAt<T>(
 /**
  * The constant mu of the Polyak-Lojasiewicz condition |grad f|^2 / 2 >= mu (f - minimum), as far as these points show it:
  * the least |grad f|^2 / (2 (f - minimum)) at any of them. An upper bound of mu over any region that holds them. Where it
- * holds with mu > 0, steps of 1/L reach f - minimum <= (1 - mu / L)^k of the first, convex or not. (Seed 004 §2.)
+ * holds with mu > 0, steps of 1/L reach f - minimum <= (1 - mu / L)^k of the first, convex or not. (Notes 004 §2.)
  *
  * @param minimum the least value of the function; points at which it is reached say nothing and are passed over.
  * @throws MinimizeError where a value is below `minimum`, or every point reaches it.

@@ -25,7 +25,7 @@ export function firstRate(gradient: Float64Array, first: number): number {
 /**
  * Gradient descent: x <- x - rate grad f(x) + momentum (x - the x before).
  *
- * On an L-smooth function bounded below, steps of 1/L decrease it by at least |grad f|^2 / (2 L) each; seed 004 §2 says
+ * On an L-smooth function bounded below, steps of 1/L decrease it by at least |grad f|^2 / (2 L) each; notes 004 §2 say
  * such steps converge where f is Lipschitz, without saying that L is the gradient's and that a bound below is needed
  * (docs/errata/optimisation.md).
  *

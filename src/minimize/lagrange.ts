@@ -12,8 +12,9 @@ import { newtonSteps } from "./system.ts"
 
 /** Options of {@link stationary}. */
 export interface StationaryOptions {
-  /** Length of the Lagrangian's gradient at which a point counts as found. */
+  /** Length of the Lagrangian's gradient at which a point counts as found; default 1e-10. */
   readonly tolerance?: number
+  /** Steps at most; default 100. */
   readonly maxSteps?: number
   /** Multipliers at the start, one a constraint; zeros unless given. */
   readonly multipliers?: ArrayLike<number>
@@ -40,11 +41,12 @@ export interface Stationary<X> {
  * A point where f is stationary subject to g(x) = c: a root of the gradient of L(x, gamma) = f(x) - gamma.(g(x) - c),
  * whose Jacobian is the KKT matrix, by Newton's method with damping. `constraint` gives g(x) - c, a tensor of any shape.
  *
- * Seed 004 §2 writes the maximum of f as stationarity of L; that is a necessary condition only, for minima and saddles
+ * Notes 004 §2 write the maximum of f as stationarity of L; that is a necessary condition only, for minima and saddles
  * alike, which is why the kind is told.
  *
  * @example stationary((x: Tensor) => x.square().sum(), (x: Tensor) => x.sum().sub(1), [0, 0]) // [1/2, 1/2], multiplier 1
  * @throws LinAlgError where the KKT matrix is singular at an iterate, as where constraints repeat each other.
+ * MinimizeError where a value is not finite.
  */
 export function stationary<T>(
   fn: (x: T) => Tensor,

@@ -10,7 +10,7 @@ import { along, dot, minus, norm, times } from "./vector.ts"
  * The linear conjugate gradient method, for a function whose Hessian is one and the same matrix H everywhere: exact
  * steps along directions with p.H q = 0, which end after at most n steps where H is positive definite, and sooner where
  * its eigenvalues are few. Where it meets a direction with p.H p <= 0 there is no minimum and it stops with
- * "negative curvature": on a saddle neither this method nor steepest descent works (seed 003, figure 13).
+ * "negative curvature": on a saddle neither this method nor steepest descent works (notes 003, figure 13).
  * Hestenes and Stiefel 1952.
  */
 export function linearCg(): Method {

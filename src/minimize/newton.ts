@@ -71,7 +71,7 @@ function solveFactors({ l, d }: ModifiedCholesky, b: Float64Array): Float64Array
 }
 
 /**
- * Newton's method: x <- x - H^-1 grad f(x), H the Hessian at x (seed 003, D3.14 and R3.14). Its caveats (R3.16) are those
+ * Newton's method: x <- x - H^-1 grad f(x), H the Hessian at x (notes 003, D3.14, R3.14). Its caveats (R3.16) are those
  * of `safeguard: "none"`: it needs an invertible Hessian, and goes to the nearest stationary point of any kind, as the
  * derivation from Taylor's formula finds a stationary point of the model, a minimum only where the Hessian is positive
  * definite. The default changes such Hessians by {@link modifiedCholesky} and searches along the direction.

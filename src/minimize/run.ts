@@ -18,9 +18,11 @@ import { allFinite, norm } from "./vector.ts"
 
 /** Options of {@link iterate} and {@link minimize}. */
 export interface MinimizeOptions {
+  /** Default {@link bfgs}. */
   readonly method?: Method
-  /** Length of the gradient at which the search has converged. */
+  /** Length of the gradient at which the search has converged; default 1e-8. */
   readonly tolerance?: number
+  /** Steps at most; default 1000. */
   readonly maxSteps?: number
 }
 

@@ -9,10 +9,11 @@ import { allFinite, along, norm, times } from "./vector.ts"
 
 /** Options of {@link newtonRoot} and {@link solveSystem}. */
 export interface SystemOptions {
-  /** Length of f(x) at which a root counts as found. */
+  /** Length of f(x) at which a root counts as found; default 1e-12. */
   readonly tolerance?: number
+  /** Steps at most; default 100. */
   readonly maxSteps?: number
-  /** Halves a step until it makes |f| smaller: farther starts converge. Without, the steps are Newton's own. */
+  /** Halves a step until it makes |f| smaller: farther starts converge. Without, the default, the steps are Newton's own. */
   readonly damped?: boolean
 }
 
@@ -65,7 +66,7 @@ export function valueAt(where: string, system: System, x: Float64Array): { value
 
 /**
  * Newton's method for f(x) = 0, as many equations as unknowns, step by step: x <- x - J^-1 f(x), J the Jacobian; for one
- * equation x - f(x) / f'(x) (seed 003, D3.13). Near a root with an invertible J the number of right digits doubles with
+ * equation x - f(x) / f'(x) (notes 003, D3.13). Near a root with an invertible J the number of right digits doubles with
  * every step; at a multiple root, where J is singular, it only gains a constant share.
  *
  * The function is a {@link System}, or one of a tensor or a tree of tensors, differentiated by the engine.
@@ -146,9 +147,10 @@ function stepOf(where: string, jacobian: Float64Array, value: Float64Array, x: F
 }
 
 /**
- * A root of a system by {@link newtonRoot}, and whether it was found.
+ * A root of a system by {@link newtonRoot}, and whether it was found (`isConverged`): |f(x)| within the tolerance.
  *
  * @example solveSystem((x: Tensor) => x.square().sub(2), 1).x.data[0] // 1.4142135623730951
+ * @throws as {@link newtonRoot} does; not where the steps run out.
  */
 export function solveSystem(problem: System, start: ArrayLike<number>, options?: SystemOptions): SystemRoot
 export function solveSystem<T>(

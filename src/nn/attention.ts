@@ -21,7 +21,10 @@ export function mergeHeads(x: Tensor): Tensor {
 /**
  * Multi-head attention of queries `[batch, tokens, width]` to keys and values of the same width (the queries
  * themselves by default). Parameters `in_proj_weight [3 width, width]`, `in_proj_bias`, `out_proj`: PyTorch's
- * `nn.MultiheadAttention` with `batch_first`.
+ * `nn.MultiheadAttention` with `batch_first`. A head is {@link attention} of width / heads numbers; a mask, if there is one,
+ * broadcasts to `[batch, heads, queries, keys]`.
+ *
+ * @throws UsageError when the width does not divide into the heads.
  */
 export class MultiheadAttention {
   readonly heads: number

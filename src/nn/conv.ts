@@ -6,6 +6,7 @@ import { fanInUniform, uniform } from "./init.ts"
 
 /** Geometry of a convolution layer, and whether it has a bias. */
 export interface ConvLayerOptions extends ConvOptions {
+  /** Whether it adds a bias; default true. */
   readonly bias?: boolean
 }
 
@@ -61,7 +62,12 @@ function forwardConv(
   return parametersOf(where, shape, outputs, kernelOf(where, rank, kernel), bias)
 }
 
-/** 1-D convolution of `[batch, in, length]`; weight `[out, in / groups, k]`. */
+/**
+ * {@link conv1d} as a layer, for `[batch, in, length]`; weight `[out, in / groups, k]` and bias `[out]`, both uniform within
+ * 1 / sqrt(k in / groups) at first, as PyTorch's.
+ *
+ * @throws UsageError for channels that do not divide into the groups, and for sizes that are no whole numbers from 1.
+ */
 export class Conv1d {
   readonly weight: Variable
   readonly bias: Variable | null
@@ -79,7 +85,7 @@ export class Conv1d {
   }
 }
 
-/** 2-D convolution of `[batch, in, height, width]`; weight `[out, in / groups, kh, kw]`. */
+/** {@link conv2d} as a layer, for `[batch, in, height, width]`; weight `[out, in / groups, kh, kw]`. Else as {@link Conv1d}. */
 export class Conv2d {
   readonly weight: Variable
   readonly bias: Variable | null
@@ -97,7 +103,10 @@ export class Conv2d {
   }
 }
 
-/** 3-D convolution of `[batch, in, depth, height, width]`; weight `[out, in / groups, kd, kh, kw]`. */
+/**
+ * {@link conv3d} as a layer, for `[batch, in, depth, height, width]`; weight `[out, in / groups, kd, kh, kw]`. Else as
+ * {@link Conv1d}.
+ */
 export class Conv3d {
   readonly weight: Variable
   readonly bias: Variable | null
@@ -120,7 +129,11 @@ export interface ConvTransposeLayerOptions extends ConvLayerOptions {
   readonly outputPadding?: number
 }
 
-/** 2-D transposed convolution of `[batch, in, height, width]`; weight `[in, out / groups, kh, kw]`. */
+/**
+ * {@link convTranspose2d} as a layer, for `[batch, in, height, width]`; weight `[in, out / groups, kh, kw]` and bias `[out]`,
+ * both uniform within 1 / sqrt(kh kw out / groups) at first, as PyTorch's. Else as
+ * {@link Conv1d}.
+ */
 export class ConvTranspose2d {
   readonly weight: Variable
   readonly bias: Variable | null

@@ -5,7 +5,8 @@ import { Generator } from "../engine/random.ts"
 let source = new Generator(0)
 
 /**
- * Builds modules whose initial values follow from the seed alone.
+ * Builds modules whose initial values follow from the seed alone. Outside of it they come from one generator of seed 0, so
+ * they depend on what was built before.
  *
  * @example const model = seeded(0, () => new UNet({ channels: 1, size: 28 }))
  */
@@ -45,7 +46,7 @@ function unfilledOf(shape: readonly number[]): NdArray<"float32"> | undefined {
   return zeros(shape)
 }
 
-/** Uniform values on [-bound, bound). */
+/** Uniform values on [-bound, bound), of variance bound^2 / 3, from the generator of {@link seeded}. */
 export function uniform(shape: readonly number[], bound: number): NdArray<"float32"> {
   const empty = unfilledOf(shape)
   if (empty !== undefined) return empty
@@ -56,7 +57,7 @@ export function uniform(shape: readonly number[], bound: number): NdArray<"float
   )
 }
 
-/** Normal values of mean 0. */
+/** Normal values of mean 0 and standard deviation `std`, from the generator of {@link seeded}. */
 export function normal(shape: readonly number[], std: number): NdArray<"float32"> {
   const empty = unfilledOf(shape)
   if (empty !== undefined) return empty

@@ -39,7 +39,12 @@ export class Dropout {
   }
 }
 
-/** Layers one after another; parameters are named by position, as PyTorch's: `0.weight`, `2.bias`. */
+/**
+ * Layers one after another, each a layer or a function of a tensor; parameters are named by position, as PyTorch's:
+ * `0.weight`, `2.bias`.
+ *
+ * @example new Sequential(new Linear(784, 128), relu, new Linear(128, 10)).forward(x)
+ */
 export class Sequential implements NamedChildren {
   readonly layers: readonly Layer[]
 

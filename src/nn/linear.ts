@@ -11,7 +11,12 @@ function expectSizes(where: string, shape: readonly number[]): void {
     throw new UsageError(`${where}: a weight of shape [${shape.join(", ")}] cannot be (sizes are whole numbers from 1)`)
 }
 
-/** y = x W^T + b over the last axis: `[..., in] -> [..., out]`; weight `[out, in]`, bias `[out]`. */
+/**
+ * y = x W^T + b over the last axis: `[..., in] -> [..., out]`; weight `[out, in]` and bias `[out]`, both uniform within
+ * 1 / sqrt(in) at first, as PyTorch's.
+ *
+ * @throws UsageError for sizes that are no whole numbers from 1, and from `forward` for other inputs.
+ */
 export class Linear {
   readonly weight: Variable
   readonly bias: Variable | null
@@ -27,7 +32,10 @@ export class Linear {
   }
 }
 
-/** A table of vectors: int32 indices `[...] -> [..., size]`; weight `[count, size]`, standard normal at first. */
+/**
+ * A table of vectors: int32 indices `[...]`, from 0 to count - 1, to `[..., size]`; weight `[count, size]`, standard normal at
+ * first.
+ */
 export class Embedding {
   readonly weight: Variable
 

@@ -68,7 +68,11 @@ export function parameterCount(module: Module): number {
   return [...parameters(module).values()].reduce((n, v) => n + v.initial.data.length, 0)
 }
 
-/** Makes the parameters whose path matches (all by default) constants to training, or trainable again. */
+/**
+ * Makes the parameters whose path matches (all by default) constants to training, or with `isFrozen` false trainable again.
+ *
+ * @example freeze(model, /^(?!head\.)/) // all but those of `head`
+ */
 export function freeze(module: Module, match: RegExp = /(?:)/, isFrozen = true): void {
   for (const [path, v] of places(module)) if (v.role === "parameter" && path.search(match) >= 0) v.trainable = !isFrozen
 }
@@ -99,7 +103,11 @@ export function tie(module: Module, path: string, as: string): void {
   ;(owner as Record<string, unknown>)[key] = to
 }
 
-/** Present values of all variables by dotted path: what a weights file holds. */
+/**
+ * Present values of all variables by dotted path: what a weights file holds. {@link loadStateDict} takes them back.
+ *
+ * @example await writeFileAtomic("model.safetensors", writeSafetensors(await stateDict(model)))
+ */
 export async function stateDict(module: Module): Promise<Map<string, NdArray>> {
   const found = variables(module)
   const values = await read([...found.values()])

@@ -4,7 +4,12 @@ import { batchNorm, groupNorm, layerNorm } from "../engine/fused/normalize.ts"
 import { formatShape, UsageError } from "../engine/shape.ts"
 import { constant, isTraining, pending, type Tensor, Variable } from "../engine/tensor.ts"
 
-/** Normalisation over groups of channels of `[batch, channels, ...]`, scaled and shifted a channel. */
+/**
+ * {@link groupNorm} as a layer, for `[batch, channels, ...]`; `eps` is 1e-5 unless given. Parameters `weight` (ones) and
+ * `bias` (zeros), `[channels]` each, as PyTorch's.
+ *
+ * @throws UsageError when the channels do not divide into the groups.
+ */
 export class GroupNorm {
   readonly groups: number
   readonly eps: number
@@ -25,7 +30,10 @@ export class GroupNorm {
   }
 }
 
-/** Normalisation over the last axes, whose sizes are given: `[..., size]`. */
+/**
+ * {@link layerNorm} as a layer, over the last axes, whose sizes are given: `[..., ...sizes]`; `eps` is 1e-5 unless given.
+ * Parameters `weight` (ones) and `bias` (zeros) of these sizes, as PyTorch's.
+ */
 export class LayerNorm {
   readonly eps: number
   readonly weight: Variable
@@ -53,9 +61,12 @@ function move(running: Variable, batch: Tensor, share: number): void {
 }
 
 /**
- * Batch normalisation of `[batch, channels, height, width]`. In training it uses the batch's statistics and moves the
- * running ones by `momentum` toward them (the running variance is the unbiased one); otherwise it uses the running ones.
- * `num_batches_tracked` counts the batches, as in PyTorch's files.
+ * Batch normalisation of `[batch, channels, height, width]`: (x - mean) / sqrt(variance + eps) weight + bias, with `eps` 1e-5
+ * and `momentum` 0.1 unless given. In training it uses the batch's statistics and moves the running ones by `momentum`
+ * toward them (the running variance is the unbiased one); otherwise it uses the running ones. Parameters and statistics are
+ * `[channels]`; `num_batches_tracked` counts the batches, as in PyTorch's files.
+ *
+ * @throws UsageError for another number of axes or channels, and in training for one value a channel.
  */
 export class BatchNorm2d {
   readonly eps: number

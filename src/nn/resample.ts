@@ -22,7 +22,7 @@ export class Downsampler {
   }
 }
 
-/** Nearest upsampling and a 3x3 convolution: twice the size. */
+/** {@link upsampleConv2d} as a layer: `[batch, channels, h, w]` to `[batch, channels, 2h, 2w]`. */
 export class Upsampler {
   readonly conv: Conv2d
 
@@ -42,7 +42,10 @@ function binomial(x: Tensor, gain: number): Tensor {
   return constant(array("float32", [1, 1, 4, 4], kernel)).broadcastTo([x.shape[1], 1, 4, 4])
 }
 
-/** Half the size by a binomial filter, without parameters. Source: Song et al. 2021, "Score-based", appendix H. */
+/**
+ * Half the size of `[batch, channels, h, w]` by the filter (1, 3, 3, 1) / 8 along both sides, without parameters. Source: Song
+ * et al. 2021, "Score-based", appendix H.
+ */
 export function firDown(x: Tensor): Tensor {
   return conv2d(x, binomial(x, 1), null, { stride: 2, padding: 1, groups: x.shape[1] })
 }

@@ -32,7 +32,10 @@ interface LastLayer {
  * @example
  * const model = seeded(0, () => new ImportedClassifier(await readFile("net.onnx"), { classes: 5 }))
  * for (const v of model.trunk.values()) v.trainable = false
- * const objective = { variables: variables(model), loss: ({ x, y }) => ({ total: crossEntropyLoss(model.forward(x), y) }) }
+ * const objective: Objective = {
+ *   variables: variables(model),
+ *   loss: ({ x, y }) => ({ total: crossEntropyLoss(model.forward(x), y!) }),
+ * }
  * await exportOnnx((x) => model.answer(x), [model.input], { variables: variables(model) })
  * @throws UsageError as `importOnnx` does; where the file has not one input and an answer [batch, classes]; where its last
  * layer is not linear and `cut` does not say where the trunk ends.

@@ -4,19 +4,19 @@ import { combined, denseWeights, dormandPrince, errorWeights, stages } from "./t
 
 /** Options of {@link rk45}. */
 export interface AdaptiveOptions {
-  /** Relative tolerance of a step's error. */
+  /** Relative tolerance of a step's error; default 1e-3. */
   readonly rtol?: number
-  /** Absolute tolerance of a step's error, for all elements or each. */
+  /** Absolute tolerance of a step's error, for all elements or each; default 1e-6. */
   readonly atol?: number | ArrayLike<number>
   /** Length of the first step; estimated unless given. */
   readonly firstStep?: number
-  /** Longest step. */
+  /** Longest step; no bound unless given. */
   readonly maxStep?: number
-  /** Steps at most, those that were rejected included. */
+  /** Steps at most, those that were rejected included; default 100,000. */
   readonly maxSteps?: number
   /**
    * Whose error is held to 1: the root mean square over `"all"` elements, or that of the worst `"sample"` of the batch,
-   * so that no sample is sacrificed to the others. Steps are shared either way.
+   * so that no sample is sacrificed to the others. Steps are shared either way. Default `"all"`.
    */
   readonly norm?: "all" | "sample"
 }
@@ -43,6 +43,7 @@ function sizeOf(values: Float64Array, scale: (i: number) => number, parts: numbe
  * For problems that are not stiff. Defaults are those of SciPy's solve_ivp.
  *
  * @throws OdeError where a slope at the start is not finite, steps shrink below what t can tell, or there are too many.
+ * RangeError for tolerances and steps out of range.
  */
 export function rk45({
   rtol = 1e-3,

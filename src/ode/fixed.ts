@@ -4,7 +4,7 @@ import { eulerTableau, heunTableau, midpointTableau, rk4Tableau, stages, type Ta
 
 /** Options of the methods with given steps. */
 export interface FixedOptions {
-  /** Equal steps over the whole span. */
+  /** Equal steps over the whole span; default 100. */
   readonly steps?: number
   /** Every time at which a step ends, the last one the end of the span; in place of `steps`. */
   readonly grid?: ArrayLike<number>
@@ -101,22 +101,33 @@ function fixed(tableau: Tableau, options: FixedOptions): Method {
   }
 }
 
-/** Euler's method, of order 1: one slope a step. 100 steps unless said otherwise. (Seed 003, E58.) */
+/**
+ * Euler's method, of order 1: y + h f(t, y), one slope a step. 100 steps unless said otherwise. (Notes 003, E58.)
+ *
+ * @throws RangeError for steps that are no whole number from 1; where it runs, for both steps and a grid, or a grid that does
+ * not go on to the span's end; OdeError where the state is no longer finite.
+ */
 export function euler(options: FixedOptions = {}): Method {
   return fixed(eulerTableau, options)
 }
 
-/** The explicit midpoint method, of order 2: two slopes a step. */
+/** The explicit midpoint method, of order 2: y + h f(t + h/2, y + h/2 f(t, y)), two slopes a step. Else as {@link euler}. */
 export function midpoint(options: FixedOptions = {}): Method {
   return fixed(midpointTableau, options)
 }
 
-/** Heun's method, the explicit trapezoidal rule, of order 2: two slopes a step. */
+/**
+ * Heun's method, the explicit trapezoidal rule, of order 2: y + h/2 (k1 + k2) with k1 = f(t, y) and k2 = f(t + h, y + h k1),
+ * two slopes a step. Else as {@link euler}.
+ */
 export function heun(options: FixedOptions = {}): Method {
   return fixed(heunTableau, options)
 }
 
-/** The classical Runge-Kutta method, of order 4: four slopes a step. (Seed 003, D3.107.) */
+/**
+ * The classical Runge-Kutta method, of order 4: y + h/6 (k1 + 2 k2 + 2 k3 + k4) with k1 = f(t, y), k2 = f(t + h/2, y + h/2 k1),
+ * k3 = f(t + h/2, y + h/2 k2) and k4 = f(t + h, y + h k3), four slopes a step. Else as {@link euler}. (Notes 003, D3.107.)
+ */
 export function rk4(options: FixedOptions = {}): Method {
   return fixed(rk4Tableau, options)
 }

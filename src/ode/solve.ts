@@ -15,6 +15,7 @@ export type Span = readonly [from: number, to: number]
 
 /** Options of {@link integrate}. */
 export interface IntegrateOptions {
+  /** Default {@link rk45}. */
   readonly method?: Method
   /** Whether every step can tell the states between its ends; methods with given steps then take one slope more. */
   readonly dense?: boolean
@@ -22,6 +23,7 @@ export interface IntegrateOptions {
 
 /** Options of {@link solve}. */
 export interface SolveOptions {
+  /** Default {@link rk45}. */
   readonly method?: Method
   /** Times at which the state is wanted, along the span; only its end unless given. */
   readonly times?: ArrayLike<number>
@@ -41,8 +43,11 @@ export interface Solution<Y = Float64Array> {
   readonly states: readonly Y[]
   /** The last state, at the end of the span. */
   readonly y: Y
+  /** Steps taken. */
   readonly steps: number
+  /** Slopes asked for. */
   readonly evaluations: number
+  /** Steps tried and thrown away; 0 for methods with given steps. */
   readonly rejected: number
 }
 

@@ -13,7 +13,7 @@ export interface Tableau {
   readonly b: readonly number[]
 }
 
-/** Euler's method: y + h f(t, y). (Seed 003, E58, and R3.97, where all four slopes of RK4 are one.) */
+/** Euler's method: y + h f(t, y). (Notes 003, E58, and R3.97, where all four slopes of RK4 are one.) */
 export const eulerTableau: Tableau = { name: "euler", order: 1, c: [0], a: [[]], b: [1] }
 
 /** The explicit midpoint method: the slope in the middle of Euler's step is taken for the whole. */
@@ -23,8 +23,8 @@ export const midpointTableau: Tableau = { name: "midpoint", order: 2, c: [0, 1 /
 export const heunTableau: Tableau = { name: "heun", order: 2, c: [0, 1], a: [[], [1]], b: [1 / 2, 1 / 2] }
 
 /**
- * The classical method of order 4: y + h (k1 + 2 k2 + 2 k3 + k4) / 6. (Seed 003, D3.107, whose k4 misses an index; its y is
- * the integral of f from y0, not the integral alone.)
+ * The classical method of order 4: y + h (k1 + 2 k2 + 2 k3 + k4) / 6. (Notes 003, D3.107, whose k4 misses an index; its y
+ * is the integral of f from y0, not the integral alone.)
  */
 export const rk4Tableau: Tableau = {
   name: "rk4",

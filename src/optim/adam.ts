@@ -12,10 +12,11 @@ import {
 
 /** Options of {@link adam} and {@link adamW}. */
 export interface AdamOptions extends OptimizerOptions {
-  /** Decay of the running means of the gradient and of its square. */
+  /** Decay of the running means of the gradient and of its square; default 0.9 and 0.999. */
   readonly betas?: readonly [number, number]
+  /** Added to the root of the second moment; default 1e-8. */
   readonly eps?: number
-  /** Divides by the largest second moment so far instead of the present one. */
+  /** Divides by the largest second moment so far instead of the present one; default false. */
   readonly amsgrad?: boolean
 }
 
@@ -53,6 +54,8 @@ function step(
  * Adam: m and v are running means of g and g^2, p <- p - lr mHat / (sqrt(vHat) + eps), both corrected for their start
  * at zero. Squares are of each element (the notes print the norm of the gradient). Weight decay, if any, is added to the
  * gradient. Source: Kingma and Ba 2015.
+ *
+ * @throws RangeError for options below 0, and for betas of 1 or more.
  */
 export function adam({ betas = [0.9, 0.999], eps = 1e-8, amsgrad = false, ...options }: AdamOptions = {}): Optimizer {
   checkOptions("adam", betas, eps)
@@ -63,7 +66,12 @@ export function adam({ betas = [0.9, 0.999], eps = 1e-8, amsgrad = false, ...opt
   })
 }
 
-/** Adam with weight decay apart from the gradient: p <- (1 - lr decay) p first. Source: Loshchilov and Hutter 2019. */
+/**
+ * {@link adam} with weight decay (0.01 unless given) apart from the gradient: p <- (1 - lr decay) p first. Source: Loshchilov
+ * and Hutter 2019.
+ *
+ * @throws RangeError as {@link adam}.
+ */
 export function adamW({
   betas = [0.9, 0.999],
   eps = 1e-8,

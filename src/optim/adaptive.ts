@@ -4,11 +4,13 @@ import { expectOption, type Optimizer, type OptimizerOptions, optimizer } from "
 
 /** Options of {@link rmsprop}. */
 export interface RmspropOptions extends OptimizerOptions {
-  /** Decay of the running mean of squared gradients. */
+  /** Decay of the running mean of squared gradients; default 0.99. */
   readonly alpha?: number
+  /** Added to the root; default 1e-8. */
   readonly eps?: number
+  /** Share of the last step that is kept; default 0. */
   readonly momentum?: number
-  /** Divides by the standard deviation instead of the root mean square. */
+  /** Divides by the standard deviation instead of the root mean square; default false. */
   readonly centered?: boolean
 }
 
@@ -51,9 +53,11 @@ export function rmsprop({
 
 /** Options of {@link adagrad}. */
 export interface AdagradOptions extends OptimizerOptions {
+  /** How fast the learning rate falls; default 0. */
   readonly lrDecay?: number
-  /** What the sum of squares starts at. */
+  /** What the sum of squares starts at; default 0. */
   readonly initial?: number
+  /** Added to the root; default 1e-10. */
   readonly eps?: number
 }
 
@@ -83,8 +87,9 @@ export function adagrad({
 
 /** Options of {@link adadelta}. */
 export interface AdadeltaOptions extends OptimizerOptions {
-  /** Decay of the running means of squared gradients and of squared steps. */
+  /** Decay of the running means of squared gradients and of squared steps; default 0.9. */
   readonly rho?: number
+  /** Added to both means before their roots; default 1e-6. */
   readonly eps?: number
 }
 

@@ -24,7 +24,7 @@ export function lrCosine(
   return (step) => final + 0.5 * (lr - final) * (1 + Math.cos(Math.PI * Math.min(1, step / steps)))
 }
 
-/** Multiplied by `factor` (0.1) after every `every` steps. */
+/** lr factor^floor(step / every): multiplied by `factor` (0.1) after every `every` steps. */
 export function lrStep(
   lr: number,
   { every, factor = 0.1 }: { readonly every: number; readonly factor?: number },

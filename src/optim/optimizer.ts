@@ -7,18 +7,23 @@ import { constant, type Tensor, Variable } from "../engine/tensor.ts"
 /** A learning rate: one number, or a curve over steps counted from 0. */
 export type Rate = number | ((step: number) => number)
 
-/** Parameters whose path matches get their own factor of the learning rate or weight decay; the first match counts. */
+/** Parameters whose path matches have a learning rate and a weight decay of their own; the first match counts. */
 export interface Group {
+  /** Tested on paths such as `conv1.weight`. */
   readonly match: RegExp
-  /** Factor of the learning rate. */
+  /** Factor of the learning rate; default 1. */
   readonly scale?: number
+  /** Its weight decay; the optimizer's unless given. */
   readonly weightDecay?: number
 }
 
 /** Options all optimizers share. */
 export interface OptimizerOptions {
+  /** Learning rate; default 1e-3, for `rmsprop` and `adagrad` 0.01, for `adadelta` 1. */
   readonly lr?: Rate
+  /** Factor of the parameter that is added to its gradient, but for `adamW`; default 0, for `adamW` 0.01. */
   readonly weightDecay?: number
+  /** Exceptions by path; none unless given. */
   readonly groups?: readonly Group[]
 }
 
@@ -63,6 +68,7 @@ export function expectOption(where: string, option: string, value: number, low =
  * An optimizer from the rule that gives a parameter's next value.
  *
  * @example optimizer("signSgd", { lr: 1e-4 }, ({ parameter, gradient, rate }) => parameter.sub(sign(gradient).mul(rate)))
+ * @throws RangeError for a negative learning rate, weight decay or factor, or one that is no number.
  */
 export function optimizer(
   name: string,

@@ -5,9 +5,11 @@ import { expectOption, type Optimizer, type OptimizerOptions, optimizer } from "
 
 /** Options of {@link sgd}. */
 export interface SgdOptions extends OptimizerOptions {
+  /** Share of the velocity that is kept; default 0. */
   readonly momentum?: number
-  /** Takes the gradient where the momentum will have carried the parameter. */
+  /** Takes the gradient where the momentum will have carried the parameter; default false. */
   readonly nesterov?: boolean
+  /** Share of the gradient that the velocity is not given, but at the first step; default 0. */
   readonly dampening?: number
 }
 
@@ -16,6 +18,8 @@ export interface SgdOptions extends OptimizerOptions {
  * PyTorch's form: the learning rate multiplies the velocity as it is used, and the first velocity is g itself. At a
  * constant rate it makes the steps of the notes' forms, v <- momentum v + lr g and the heavy ball. Source: Polyak 1964;
  * with `nesterov`, Sutskever et al. 2013, whose parameter is the one looked ahead to.
+ *
+ * @throws RangeError for options out of range, and for `nesterov` without momentum or with dampening.
  */
 export function sgd({ momentum = 0, nesterov = false, dampening = 0, ...options }: SgdOptions = {}): Optimizer {
   expectOption("sgd", "momentum", momentum)

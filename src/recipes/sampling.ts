@@ -301,7 +301,7 @@ export interface WholeParts {
 /**
  * A whole sampler as a function of `noise`, and of `labels` where the model is told classes; of `guidance` too where no
  * scale is asked for, which then is an input, one a sample; of `given` where it sees other images. Images are in [0, 1];
- * `shown` makes them of samples that are none, such as latents.
+ * `decode` makes them of samples that are none, such as latents.
  *
  * @throws RangeError when the sampler cannot be written, or guidance is asked of a model that is told no labels.
  */

@@ -7,8 +7,9 @@ import { chiSquared } from "./laws/chi-squared.ts"
 import { normal } from "./laws/normal.ts"
 import { studentT } from "./laws/student-t.ts"
 
-/** The share of repetitions in which the interval covers the true value. */
+/** Options of confidence intervals. */
 export interface IntervalOptions {
+  /** The share of repetitions in which the interval covers the true value; default 0.95. */
   level?: number
 }
 
@@ -32,7 +33,8 @@ export function meanInterval(
 }
 
 /**
- * Interval of the variance of a normal law, (n - 1) s^2 over quantiles of chi-squared with n - 1 degrees of freedom.
+ * Interval of the variance of a normal law: (n - 1) s^2 over the (1 + level) / 2 and the (1 - level) / 2 quantile of
+ * chi-squared with n - 1 degrees of freedom, s^2 the sample variance with divisor n - 1. Other laws need another interval.
  *
  * @throws RangeError for fewer than two values, a NaN, or a level outside (0, 1).
  */
@@ -47,15 +49,19 @@ export function varianceInterval(
   return [squares / law.upperQuantile((1 - level) / 2), squares / law.quantile((1 - level) / 2)]
 }
 
-/** Wilson's score interval, or Clopper and Pearson's, which never covers too rarely. */
+/** Options of {@link proportionInterval}. */
 export interface ProportionOptions extends IntervalOptions {
+  /** Wilson's score interval (default), or Clopper and Pearson's, which never covers too rarely. */
   method?: "wilson" | "exact"
 }
 
 /**
- * Interval of a proportion seen `successes` times in `trials`.
+ * Interval of a proportion seen k = `successes` times in n = `trials`. Wilson's is (k + z^2/2 +- z sqrt(k (n - k) / n + z^2/4))
+ * / (n + z^2) with z the (1 + level) / 2 quantile of the standard normal (Wilson 1927). The exact one has the quantiles
+ * (1 - level) / 2 of beta(k, n - k + 1) and (1 + level) / 2 of beta(k + 1, n - k) (Clopper and Pearson 1934).
  *
- * @throws RangeError unless 0 <= successes <= trials are integers and trials is above 0.
+ * @throws RangeError unless 0 <= successes <= trials are integers and trials is above 0, for a level outside (0, 1), and for an
+ * unknown method.
  */
 export function proportionInterval(
   successes: number,

@@ -14,19 +14,21 @@ import { TrainStep } from "./step.ts"
 
 /** Options of {@link train}. */
 export interface TrainOptions {
+  /** Default: AdamW with a learning rate of 1e-3. */
   readonly optimizer?: Optimizer
   /** Updates to make; endless unless given. */
   readonly steps?: number
-  /** Decay of the averaged weights (a number gets a warm-up), or `null` for none. */
+  /** Decay of the averaged weights (a number gets a warm-up), or `null` for none; default 0.999. */
   readonly ema?: EmaDecay | null
-  /** Bound on the global norm of the gradient. */
+  /** Bound on the global norm of the gradient, or `null` for none; default 1. */
   readonly clip?: number | null
-  /** Batches an update. */
+  /** Batches an update, whose gradients are averaged; default 1. */
   readonly accumulate?: number
-  /** Seed of noise and dropout. */
+  /** Seed of noise and dropout; default 0. */
   readonly seed?: number
+  /** Stops before the next update: the iteration throws the reason of the abort. */
   readonly signal?: AbortSignal
-  /** Prefix of a profile file. */
+  /** Prefix of a profile file, which {@link Training.profile} ends. */
   readonly profile?: string
 }
 
@@ -34,10 +36,15 @@ export interface TrainOptions {
 export interface Report {
   /** Updates made so far. */
   readonly step: number
+  /** Whole passes over the data so far. */
   readonly epoch: number
+  /** The loss before the update, a mean over its batches. */
   readonly loss: number
+  /** Parts of the loss that the objective names, likewise. */
   readonly terms: Readonly<Record<string, number>>
+  /** Euclidean norm of the whole gradient before it was clipped. */
   readonly gradientNorm: number
+  /** The learning rate of this update. */
   readonly lr: number
   /** Seconds this step took, waiting for data included. */
   readonly seconds: number
@@ -49,8 +56,11 @@ export interface Report {
 export interface TrainState {
   readonly step: number
   readonly loader: LoaderState
+  /** Everything the objective calls a variable, by name. */
   readonly model: ReadonlyMap<string, NdArray>
+  /** What the optimizer remembers, and gradients gathered for the next update. */
   readonly optimizer: ReadonlyMap<string, NdArray>
+  /** Averaged weights by name, or `null` where nothing is averaged. */
   readonly ema: ReadonlyMap<string, NdArray> | null
 }
 
@@ -60,11 +70,19 @@ export interface Training extends AsyncIterable<Report> {
   readonly average: (v: Variable) => Variable
   /** Averaged weights by name, or `null` without averaging. */
   readonly ema: Ema | null
+  /** A copy of all that is needed to go on, as of the last step done. */
   state(): Promise<TrainState>
+  /**
+   * Goes back to a saved state, which a later iteration goes on from.
+   *
+   * @throws RangeError where it is of another model or optimizer; nothing is written then.
+   */
   restore(state: TrainState): Promise<void>
   /** Gives the model its averaged weights, as the end of the last step does; for a training that was left before. */
   finish(): Promise<void>
+  /** Ends profiling; gives the name of the profile file. */
   profile(): Promise<string>
+  /** Frees the programs. Parameters stay. */
   dispose(): Promise<void>
 }
 

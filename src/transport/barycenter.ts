@@ -5,9 +5,11 @@ import { matrixOf, type Real, real } from "../linalg/matrix.ts"
 import { cloudsOf, sharesOf } from "../stats/points.ts"
 import { sortedOf, walk } from "./monotone.ts"
 
-/** Weight of each sample in the mean, and the weights inside the samples; all are divided by their sums. */
+/** Options of {@link barycenter1d}. Weights are not negative, and divided by their sums. */
 export interface BarycenterOptions {
+  /** Weight of each sample in the mean; equal unless given. */
   weights?: ArrayLike<number>
+  /** Weights of the numbers inside each sample, equal where not given. */
   sampleWeights?: readonly (ArrayLike<number> | undefined)[]
 }
 

@@ -7,9 +7,14 @@ import { cloudsOf, type Points } from "../stats/points.ts"
 /** Length of a difference: Euclid's, the sum of absolute coordinates, or the largest of them. */
 export type Metric = "euclidean" | "cityblock" | "chebyshev"
 
-/** The distance, and the power it is raised to. */
+/** Options of {@link distances}. */
 export interface DistancesOptions {
+  /**
+   * Of the differences of coordinates: `euclidean` (default), the root of the sum of squares; `cityblock`, the sum of their
+   * sizes; `chebyshev`, the largest size.
+   */
   metric?: Metric
+  /** Power the distance is raised to, above 0; default 1. */
   power?: number
 }
 

@@ -13,29 +13,33 @@ const activations = { silu, swish: silu, mish, gelu: (x: Tensor) => gelu(x), rel
 
 /** Options of {@link AutoencoderKL}. An empty object is a small network for gray images. */
 export interface AutoencoderOptions {
+  /** Channels of the images it takes; default 1. */
   readonly channels?: number
   /** Channels of the images it gives, if others than it takes. */
   readonly outputs?: number
+  /** Channels of the latent map; default 4. */
   readonly latentChannels?: number
-  /** Channels of each level, the finest first; every level but the last halves the size. */
+  /** Channels of each level, the finest first; every level but the last halves the size. Default 32, 64. */
   readonly widths?: readonly number[]
-  /** Residual blocks a level of the encoder; one more in the decoder. */
+  /** Residual blocks a level of the encoder; one more in the decoder. Default 1. */
   readonly layers?: number
-  /** Groups of the normalisations. */
+  /** Groups of the normalisations, which must divide the channels of every level; default 8. */
   readonly groups?: number
+  /** Default `silu`. */
   readonly activation?: keyof typeof activations
   /** Levels with attention in the encoder, from the finest; none by default. */
   readonly attention?: readonly number[]
   /** Levels with attention in the decoder, from the finest; those of the encoder by default. */
   readonly decoderAttention?: readonly number[]
+  /** Whether the middle has attention; default true. */
   readonly midAttention?: boolean
-  /** Whether 1x1 convolutions stand after the encoder and before the decoder. */
+  /** Whether 1x1 convolutions stand after the encoder and before the decoder; default true, both. */
   readonly quantConv?: boolean
   readonly postQuantConv?: boolean
-  /** Factor that gives latents unit variance, and what is subtracted before it. */
+  /** Factor that gives latents unit variance (0.18215), and what is subtracted before it (0). */
   readonly scale?: number
   readonly shift?: number
-  /** Mean and standard deviation of each latent channel, where they are known. */
+  /** Mean and standard deviation of each latent channel, where they are known; together they stand in for `shift`. */
   readonly latentMean?: readonly number[] | null
   readonly latentStd?: readonly number[] | null
 }
@@ -43,6 +47,11 @@ export interface AutoencoderOptions {
 /**
  * The autoencoder with a Gaussian posterior: structure and parameter names of diffusers' class of this name. Source:
  * Rombach et al. 2022, "High-resolution image synthesis with latent diffusion models", appendix G.
+ *
+ * Images `[batch, channels, height, width]` become a Gaussian over `[batch, latentChannels, height / f, width / f]` with
+ * f = 2^(levels - 1), its {@link AutoencoderKL.factor}.
+ *
+ * @throws UsageError for a scale, shift, means or deviations that make no sense; from `encode` and `decode` for other shapes.
  */
 export class AutoencoderKL {
   readonly encoder: Encoder

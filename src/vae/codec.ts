@@ -7,7 +7,7 @@ import type { AutoencoderKL } from "./autoencoder.ts"
 
 /** Options of {@link codec}. */
 export interface CodecOptions {
-  /** Images of one run; fewer are filled up, so that one program serves. */
+  /** Images of one run, default 64; fewer are filled up, so that one program serves. */
   readonly batch?: number
   /** Averaged weights in place of the network's own: `training.average`. */
   readonly replace?: (variable: Variable) => Variable
@@ -24,7 +24,13 @@ export interface Codec {
   dispose(): Promise<void>
 }
 
-/** Compiles the ways through an autoencoder; each is loaded when it is first taken. */
+/**
+ * Compiles the ways through an autoencoder, for arrays in place of tensors; each is loaded when it is first taken. Latents are
+ * `[count, latentChannels, height / factor, width / factor]`, moved and scaled as {@link AutoencoderKL.scaled} has it.
+ *
+ * @example const images = await codec(network).decode(x) // x of any sampler of a model of latents
+ * @throws RangeError, by the calls, for no images; UsageError for images or latents of another shape.
+ */
 export function codec(network: AutoencoderKL, { batch = 64, replace }: CodecOptions = {}): Codec {
   const options = replace === undefined ? {} : { replace }
   const encode = compile((x: Tensor) => [network.scaled(network.encode(x).mode())], options)

@@ -10,9 +10,9 @@ import { isNoisy } from "./plan/step.ts"
 
 /** Options all samplers share. */
 export interface SamplerOptions {
-  /** How many samples to make. */
+  /** How many samples to make; default 16. */
   readonly count?: number
-  /** Sample i depends on the seed and i alone, whatever the batch. */
+  /** Sample i depends on the seed and i alone, whatever the batch; default 0. */
   readonly seed?: number
   /** Samples made at once: 64 images, or as many points as make 16,384 numbers, unless given. */
   readonly batch?: number
@@ -22,6 +22,7 @@ export interface SamplerOptions {
   readonly given?: NdArray<"float32">
   /** Averaged weights to use in place of the network's own: `ema.replace`. */
   readonly replace?: (variable: Variable) => Variable
+  /** Stops before the next question to the network: the iteration throws the reason of the abort. */
   readonly signal?: AbortSignal
   /** Bound on |x0|, or none: the denoiser's unless given. */
   readonly clip?: number | null

@@ -30,7 +30,10 @@ export interface AttentionOptions {
 
 /**
  * Attention of queries `[..., queries, size]` to keys `[..., keys, size]` and values `[..., keys, width]`:
- * softmax(q k^T / sqrt(size)) v. Source: Vaswani et al. 2017, section 3.2.1.
+ * softmax(scale q k^T + mask) v, of shape `[..., queries, width]`, with scale 1 / sqrt(size) by default. Leading axes
+ * (batch, heads) broadcast. Source: Vaswani et al. 2017, section 3.2.1.
+ *
+ * @throws UsageError when queries and keys differ in size, or keys and values in number.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, { mask, scale }: AttentionOptions = {}): Tensor {
   if (q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2)) {
@@ -48,7 +51,11 @@ const linearOp = fused<object>("linear", "x weight^T + bias", ([x, weight, bias]
   return bias === undefined ? y : y.add(bias)
 })
 
-/** Linear map of the last axis: `[..., in]` with weight `[out, in]` and bias `[out]` gives `[..., out]`. */
+/**
+ * Linear map of the last axis, y = x weight^T + bias: `[..., in]` with weight `[out, in]` and bias `[out]` gives `[..., out]`.
+ *
+ * @throws UsageError when the sizes do not fit.
+ */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   if (weight.rank !== 2)
     throw new UsageError(`linear: weight is ${formatShape(weight.shape)}, expected two axes, [out, in]`)

@@ -81,7 +81,9 @@ const batchNormOp = fused<Norm>(
 )
 
 /**
- * Group normalisation of `[batch, channels, ...]`, with weight and bias `[channels]` or without both.
+ * Group normalisation of `[batch, channels, ...]`: (x - mean) / sqrt(variance + eps) weight + bias, where mean and (biased)
+ * variance are over the channels of a group and all positions of one sample. Weight and bias are `[channels]`, or left out
+ * both. Of the shape of x.
  * Source: Wu and He 2018.
  *
  * @throws UsageError when the channels do not divide into the groups, or weight and bias are of another shape.
@@ -97,7 +99,8 @@ export function groupNorm(
 }
 
 /**
- * Layer normalisation over the last `axes` axes, with weight and bias of their shape or without both.
+ * Layer normalisation: (x - mean) / sqrt(variance + eps) weight + bias, where mean and (biased) variance are over the last
+ * `axes` axes. Weight and bias are of the shape of those axes, or left out both. Of the shape of x.
  * Source: Ba et al. 2016.
  *
  * @throws UsageError when x has not as many axes, or weight and bias are of another shape.
@@ -115,8 +118,11 @@ export function layerNorm(
 }
 
 /**
- * Batch normalisation of `[batch, channels, ...]` by the statistics of the batch, which are given back: the mean and
- * the biased variance, `[channels]` each. Source: Ioffe and Szegedy 2015.
+ * Batch normalisation of `[batch, channels, ...]`: y = (x - mean) / sqrt(variance + eps) weight + bias, where mean and
+ * biased variance, `[channels]` each, are over the batch and all positions, and are given back. Weight and bias are
+ * `[channels]`. It knows no running statistics: `BatchNorm2d` of `tweedie/nn` keeps them. Source: Ioffe and Szegedy 2015.
+ *
+ * @throws UsageError when weight or bias is of another shape.
  */
 export function batchNorm(
   x: Tensor,

@@ -57,10 +57,11 @@ const avgPoolOp = fused<Window>("avgPool", "mean of each window, padding include
   return conv2d(x, kernel, null, { stride, padding, groups: channels })
 })
 
-/** Geometry of pooling; the stride is the window's size unless given. */
+/** Geometry of pooling. */
 export interface PoolOptions {
+  /** Positions from one window to the next; the window's size unless given. */
   readonly stride?: number
-  /** At most half of the window's size. */
+  /** Positions outside x on every side, at most half of the window's size; default 0. */
   readonly padding?: number
 }
 
@@ -76,12 +77,20 @@ function windowOf(where: string, x: Tensor, size: number, stride: number, paddin
   return { size, stride, padding }
 }
 
-/** Largest value of each `size` x `size` window of `[batch, channels, height, width]`; ties share the gradient. */
+/**
+ * Largest value of each `size` x `size` window (2 unless given) of `[batch, channels, height, width]`. A side of n positions
+ * becomes one of floor((n + 2 padding - size) / stride) + 1; padding never wins. Equal largest values share the gradient.
+ *
+ * @throws UsageError for another number of axes, sizes that are no whole numbers, or a window larger than the padded x.
+ */
 export function maxPool2d(x: Tensor, size = 2, { stride = size, padding = 0 }: PoolOptions = {}): Tensor {
   return apply(maxPoolOp, [x], windowOf("maxPool2d", x, size, stride, padding))
 }
 
-/** Mean of each `size` x `size` window of `[batch, channels, height, width]`; padded zeros count. */
+/**
+ * Mean of each `size` x `size` window (2 unless given) of `[batch, channels, height, width]`; padded zeros count. Sides and
+ * errors are as {@link maxPool2d} has them.
+ */
 export function avgPool2d(x: Tensor, size = 2, { stride = size, padding = 0 }: PoolOptions = {}): Tensor {
   return apply(avgPoolOp, [x], windowOf("avgPool2d", x, size, stride, padding))
 }
@@ -94,6 +103,7 @@ const upsampleConvOp = fused<object>(
 
 /**
  * Nearest upsampling by 2 followed by a 3x3 convolution of padding 1: `[batch, in, h, w] -> [batch, out, 2h, 2w]`.
+ * Weight is `[out, in, 3, 3]`, bias `[out]`.
  * One op, because a device can do both at once for 4/9 of the arithmetic.
  */
 export function upsampleConv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {

@@ -40,12 +40,17 @@ function arg(
 const argMaxOp = arg("ArgMax", (x, best) => x > best)
 const argMinOp = arg("ArgMin", (x, best) => x < best)
 
-/** Position (int32) of the largest element along an axis; the first of equal ones. */
+/**
+ * Position (int32, from 0) of the largest element along an axis, the last by default; the first of equal ones. The result
+ * lacks that axis. It has no gradient.
+ *
+ * @throws UsageError when x has no such axis, no elements along it, or holds booleans.
+ */
 export function argMax(x: Tensor, axis = -1): Tensor {
   return apply(argMaxOp, [x], { axis: normalizeAxis("argMax", axis, x.shape.length) })
 }
 
-/** Position (int32) of the smallest element along an axis; the first of equal ones. */
+/** Position (int32, from 0) of the smallest element along an axis; else as {@link argMax}. */
 export function argMin(x: Tensor, axis = -1): Tensor {
   return apply(argMinOp, [x], { axis: normalizeAxis("argMin", axis, x.shape.length) })
 }
@@ -76,7 +81,12 @@ const cumSumOp: Op<{ readonly axis: number; readonly reverse: boolean }> = primi
   },
 })
 
-/** Running sum along an axis; `reverse` sums from the end. */
+/**
+ * Running sum along an axis, the last by default: y_i = x_0 + ... + x_i, of the shape of x. With `reverse` it is
+ * x_i + ... + x_(n - 1).
+ *
+ * @throws UsageError when x has no such axis, or holds booleans.
+ */
 export function cumSum(x: Tensor, axis = -1, { reverse = false }: { readonly reverse?: boolean } = {}): Tensor {
   return apply(cumSumOp, [x], { axis: normalizeAxis("cumSum", axis, x.shape.length), reverse })
 }

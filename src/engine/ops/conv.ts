@@ -280,10 +280,13 @@ function eachTap(g: Geometry, visit: (ix: number, iw: number, iy: number) => voi
 
 /** Geometry options of convolutions; a number stands for every spatial axis. */
 export interface ConvOptions {
+  /** Positions from one window to the next; default 1. */
   readonly stride?: number | readonly number[]
-  /** Zeros on both sides of each axis, or `[low, high]` pairs by axis. */
+  /** Zeros on both sides of each axis, or `[low, high]` pairs by axis; default 0. */
   readonly padding?: number | readonly (number | readonly [number, number])[]
+  /** Positions from one tap of the kernel to the next; default 1. */
   readonly dilation?: number | readonly number[]
+  /** Groups of channels, each of which sees its own inputs alone; default 1. */
   readonly groups?: number
 }
 
@@ -324,13 +327,21 @@ function conv(rank: number): (x: Tensor, weight: Tensor, bias?: Tensor | null, o
   }
 }
 
-/** 1-D convolution: `[batch, in, length]` with weight `[out, in / groups, k]` and bias `[out]`. */
+/**
+ * 1-D convolution: `[batch, in, length]` with weight `[out, in / groups, k]` and bias `[out]` gives `[batch, out, length]`.
+ * As in other libraries the kernel is not turned around (cross-correlation): for one group y[n, o, i] = bias[o] + the sum
+ * over c and j of weight[o, c, j] x[n, c, stride i + dilation j - low], with x zero outside. The output has
+ * floor((length + low + high - dilation (k - 1) - 1) / stride) + 1 positions, where low and high are the padding.
+ *
+ * @throws UsageError for another number of axes, channels that do not fit the weight or the groups, or a window larger than
+ * the padded input.
+ */
 export const conv1d: (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions) => Tensor = conv(1)
 
-/** 2-D convolution: `[batch, in, height, width]` with weight `[out, in / groups, kh, kw]` and bias `[out]`. */
+/** 2-D convolution of `[batch, in, height, width]` with weight `[out, in / groups, kh, kw]`; else as {@link conv1d}. */
 export const conv2d: (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions) => Tensor = conv(2)
 
-/** 3-D convolution: `[batch, in, depth, height, width]` with weight `[out, in / groups, kd, kh, kw]` and bias `[out]`. */
+/** 3-D convolution of `[batch, in, depth, height, width]`, weight `[out, in / groups, kd, kh, kw]`; else as {@link conv1d}. */
 export const conv3d: (x: Tensor, weight: Tensor, bias?: Tensor | null, options?: ConvOptions) => Tensor = conv(3)
 
 /**

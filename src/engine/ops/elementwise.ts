@@ -40,7 +40,12 @@ function neutral(identity: number, commutes: boolean): (node: Node<None>) => Val
 
 // Arithmetic
 
-/** Sum, a + b. */
+/**
+ * Sum, a + b. As for all functions of two tensors here, shapes broadcast as NumPy's do, both have one dtype, and a number is
+ * taken as a constant of the other's.
+ *
+ * @throws UsageError when shapes do not broadcast or dtypes differ.
+ */
 export const add: (a: Operand, b: Operand) => Tensor = binary(
   "Add",
   "a + b",

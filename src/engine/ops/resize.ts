@@ -88,13 +88,23 @@ function expectFactor(where: string, factor: number): void {
     throw new UsageError(`${where}: factor is ${factor}, expected a whole number from 1`)
 }
 
-/** Nearest-neighbour upsampling of `[batch, channels, ...]` by a whole factor along every spatial axis. */
+/**
+ * Nearest-neighbour upsampling of `[batch, channels, ...]` by a whole factor along every spatial axis: each value is
+ * repeated, so `[n, c, h, w]` becomes `[n, c, factor h, factor w]`.
+ *
+ * @throws UsageError when x is no float, or the factor no whole number from 1.
+ */
 export function upsample(x: Tensor, factor = 2): Tensor {
   expectFactor("upsample", factor)
   return factor === 1 ? x : apply(upsampleOp, [x], { factor })
 }
 
-/** Sum over blocks of `factor` pixels along every spatial axis: the transpose of {@link upsample}. */
+/**
+ * Sum over blocks of `factor` pixels along every spatial axis of `[batch, channels, ...]`: the transpose of
+ * {@link upsample}. `[n, c, h, w]` becomes `[n, c, h / factor, w / factor]`.
+ *
+ * @throws UsageError when x is no float, or a spatial size no multiple of the factor.
+ */
 export function blockSum(x: Tensor, factor = 2): Tensor {
   expectFactor("blockSum", factor)
   return factor === 1 ? x : apply(blockSumOp, [x], { factor })

@@ -63,12 +63,22 @@ const logSoftmaxOp: Op<At> = primitive<At>({
     }),
 })
 
-/** Softmax along an axis: positive numbers that sum to 1, stable for large inputs. */
+/**
+ * Softmax along an axis, the last by default: y_i = e^(x_i) / sum_j e^(x_j), positive numbers that sum to 1. Of the shape of x.
+ * Stable for large inputs, since the largest is taken off first.
+ *
+ * @throws UsageError when x is no float, or has no such axis.
+ */
 export function softmax(x: Tensor, axis = -1): Tensor {
   return apply(softmaxOp, [x], { axis: normalizeAxis("softmax", axis, x.shape.length) })
 }
 
-/** Logarithm of softmax along an axis, computed without forming small probabilities. */
+/**
+ * Logarithm of {@link softmax} along an axis, the last by default: x_i - ln sum_j e^(x_j). Of the shape of x. Exact where
+ * probabilities are too small for a float.
+ *
+ * @throws UsageError when x is no float, or has no such axis.
+ */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   return apply(logSoftmaxOp, [x], { axis: normalizeAxis("logSoftmax", axis, x.shape.length) })
 }
