@@ -135,7 +135,7 @@ function build<O>(source: ImageSource<O>, o: Options & O): Experiment {
 export const glyphs: Recipe = imageRecipe({
   source: glyphSource,
   doc: "digits drawn by a program: needs no files, takes a few minutes",
-  defaults: { steps: 4000, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
+  defaults: { steps: 3500, batch: 32, lr: 2e-3, ema: 0.996, patch: 2, width: 32, multipliers: [1, 2] },
 })
 
 /** MNIST's handwritten digits. */
