@@ -21,6 +21,7 @@ export interface DataOf {
   bool: Uint8Array
 }
 
+/** The data of an array of any dtype. */
 export type Data = DataOf[Dtype]
 
 /** A dense row-major array on the host. Immutable by convention: whoever makes one gives it away. */

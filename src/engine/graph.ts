@@ -269,5 +269,7 @@ export function expectDtype(where: string, inputs: readonly Spec[], allowed?: re
   return dtype
 }
 
+/** Dtypes that have gradients. */
 export const floats: readonly Dtype[] = ["float32", "float64"]
+/** Dtypes that have arithmetic. */
 export const numbers: readonly Dtype[] = ["float32", "float64", "int32", "int64"]

@@ -102,7 +102,7 @@ export function text(graph: Graph): string {
   ].join("\n")
 }
 
-/** The text of a compiled function's program for inputs of the given specs, as it is run, below one line that counts. */
+/** The text of a compiled function's program for inputs of the given specs, simplified, below one line that counts. */
 export function describe(
   compiled: Pick<Compiled<readonly unknown[], unknown>, "graph">,
   specs: readonly Tree<Spec>[],

@@ -74,7 +74,7 @@ export function lower(graph: Graph, options: LowerOptions = {}): Lowered {
       size === layout.size
         ? packed
         : writer.node("Slice", [packed, writer.ints([start]), writer.ints([start + size]), writer.ints([0])])
-    return writer.node("Reshape", [flat, writer.ints(variable.shape)])
+    return writer.reshape(flat, variable.shape)
   }
 
   for (const node of topological(roots(graph))) {

@@ -30,6 +30,38 @@ test("a run that begins while a variable is written takes nothing from it, nor i
   expect((await read([a, b])).map(toNested)).toEqual([[50], [8]])
 })
 
+test("a run comes before all that is written at once or after all of it, and so it is for what is read", async () => {
+  const [a, b] = [new Variable([0]), new Variable([0])]
+  // Each is placed by a program of its own: they lie in two buffers.
+  for (const v of [a, b]) await compile(() => v.mul(1))()
+  const step = compile(() => {
+    for (const v of [a, b]) v.assign(v.add(1))
+    return a.add(b)
+  })
+  for (let ticks = 0; ticks < 12; ticks++) {
+    await step()
+    const later = async (): Promise<void> => {
+      for (let i = 0; i < ticks; i++) await null
+      await step()
+    }
+    const [seen] = await Promise.all([read([a, b]), later()])
+    expect(toNested(seen[0])).toEqual(toNested(seen[1]))
+    await Promise.all([write(new Map([a, b].map((v) => [v, asArray([100])]))), later()])
+    const [one, two] = await read([a, b])
+    expect(toNested(one)).toEqual(toNested(two))
+  }
+})
+
+test("values of which one has another shape are all refused", async () => {
+  const { a, b } = counters()
+  const values = new Map([
+    [a, asArray([5])],
+    [b, asArray([1, 2])],
+  ])
+  await expect(write(values)).rejects.toThrow("is [1], got [2]")
+  expect((await read([a, b])).map(toNested)).toEqual([[0], [0]])
+})
+
 test("calls under way are finished before sessions are freed", async () => {
   const twice = compile((x: Tensor) => x.mul(2))
   await twice([1])

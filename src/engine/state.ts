@@ -126,29 +126,31 @@ function download(pack: Pack): Promise<void> {
   return pack.arriving
 }
 
-/** Present values of variables, in their order. */
+function packsWith(variables: Iterable<Variable>): Pack[] {
+  return [...new Set([...variables].map((v) => home.get(v)))].filter((pack) => pack !== undefined)
+}
+
+/** Present values of variables, in their order: those before a run or those after it, for all of them. */
 export async function read(variables: readonly Variable[]): Promise<NdArray[]> {
-  for (const pack of new Set(variables.map((v) => home.get(v)))) if (pack !== undefined) await download(pack)
+  // Asked for at once, so that no run comes between two of them.
+  await Promise.all(packsWith(variables).map(download))
   return variables.map((v) => v.initial)
 }
 
 /**
- * Gives variables new values.
+ * Gives variables new values: no run sees some of them and not the others.
  *
- * @throws RangeError when a shape differs.
+ * @throws RangeError when a shape differs; nothing is written then.
  */
 export async function write(values: ReadonlyMap<Variable, NdArray>): Promise<void> {
   for (const [variable, value] of values) {
     if (!sameShape(variable.shape, value.shape)) {
       throw new RangeError(`write: ${variable.name} is [${variable.shape.join(", ")}], got [${value.shape.join(", ")}]`)
     }
-    const pack = home.get(variable)
-    if (pack !== undefined) {
-      // A run may have begun meanwhile: it comes first, or what it writes beside this variable would be lost.
-      do await download(pack)
-      while (pack.newer === "room")
-      pack.newer = "host"
-    }
-    variable.initial = castArray(value, variable.dtype)
   }
+  // A run may have begun meanwhile: it comes first, or what it writes beside these variables would be lost.
+  do await Promise.all(packsWith(values.keys()).map(download))
+  while (packsWith(values.keys()).some((pack) => pack.newer === "room"))
+  for (const pack of packsWith(values.keys())) pack.newer = "host"
+  for (const [variable, value] of values) variable.initial = castArray(value, variable.dtype)
 }

@@ -3,12 +3,14 @@ import { type MessagePort, parentPort } from "node:worker_threads"
 import type { NdArray } from "./array.ts"
 import { LocalRoom, type Room } from "./session.ts"
 
-/** A call of a room's method, and its answer. */
+/** A call of a room's method. */
 export interface Call {
   readonly id: number
   readonly method: keyof Room
   readonly args: readonly unknown[]
 }
+
+/** What came of a call: its result, or the message of its error. */
 export interface Answer {
   readonly id: number
   readonly result?: unknown

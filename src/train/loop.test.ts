@@ -61,7 +61,33 @@ test("a step whose next batch cannot be made is counted and told; the fault come
   await run.dispose()
 })
 
-test("a state whose optimizer is of another model changes nothing", async () => {
+test("a step that fails between its batches is made again whole", async () => {
+  const reports = async (failing: number): Promise<number[][]> => {
+    const stream = loader(points, { batch: 2, shuffle: false })
+    let asked = 0
+    const prepare = async (): Promise<void> => {
+      if (++asked === failing) throw new Error("the disk is gone")
+    }
+    const options = { steps: 2, accumulate: 2, ema: null, clip: null, optimizer: sgd({ lr: 0.1 }) }
+    const run = train(distance(new Variable([0])), { ...stream, prepare }, options)
+    const seen: number[][] = []
+    const rest = async (): Promise<void> => {
+      for await (const { step, loss, gradientNorm } of run) seen.push([step, loss, gradientNorm])
+    }
+    if (failing > 0) {
+      await expect(rest()).rejects.toThrow("the disk is gone")
+      expect(toNumbers((await run.state()).optimizer.get("gradient.w")!)).toEqual(Float64Array.of(0))
+    }
+    await rest()
+    await run.dispose()
+    return seen
+  }
+  const whole = await reports(0)
+  expect(await reports(2)).toEqual(whole)
+  expect(await reports(4)).toEqual(whole)
+})
+
+test("a state whose optimizer is of another model, or whose loader of another data set, changes nothing", async () => {
   const make = (w: Variable) =>
     train(distance(w), loader(points, { batch: 4 }), { steps: 3, optimizer: sgd({ lr: 0.1, momentum: 0.9 }) })
   const w = new Variable([1])
@@ -76,6 +102,9 @@ test("a state whose optimizer is of another model changes nothing", async () => 
     optimizer: new Map([...before.optimizer].map(([name, v]) => [name, name === "step" ? v : other])),
   }
   await expect(run.restore(state)).rejects.toThrow("it is of another model")
+  expect(await run.state()).toEqual(before)
+  const elsewhere = { ...state, optimizer: before.optimizer, loader: { ...before.loader, position: 99 } }
+  await expect(run.restore(elsewhere)).rejects.toThrow("restored position is 99")
   expect(await run.state()).toEqual(before)
   await run.dispose()
 })

@@ -86,7 +86,7 @@ export interface Training extends AsyncIterable<Report> {
   dispose(): Promise<void>
 }
 
-/** A value that is not a number reached the loss, the gradient or a weight: training stops before it can do harm. */
+/** The loss, a term of it or the norm of the gradient is no finite number: training stops after that step. */
 export class NotFiniteError extends Error {
   override readonly name = "NotFiniteError"
 }
@@ -157,21 +157,29 @@ export function train(
       let gradientNorm = 0
       const terms: Record<string, number> = {}
       signal?.throwIfAborted()
-      for (let k = 0; k < accumulate; k++) {
-        const batch = await coming
-        const running = program.run(batch, lr, decay === null ? 0 : decay(step))
-        samples += batch.x.shape[0]
-        const used = loader.state()
-        // The worker computes; meanwhile the next batch is made here. A fault of it is told where it is needed: this
-        // step counts.
-        coming = nextOf(loader)
-        await Promise.allSettled([running, coming])
-        const result = await running
-        position = used
-        loss += result.loss / accumulate
-        gradientNorm = result.gradientNorm
-        for (const [name, value] of Object.entries(result.terms)) terms[name] = (terms[name] ?? 0) + value / accumulate
+      let used = position
+      try {
+        for (let k = 0; k < accumulate; k++) {
+          const batch = await coming
+          const running = program.run(batch, lr, decay === null ? 0 : decay(step))
+          samples += batch.x.shape[0]
+          used = loader.state()
+          // The worker computes; meanwhile the next batch is made here. A fault of it is told where it is needed: this
+          // step counts.
+          coming = nextOf(loader)
+          await Promise.allSettled([running, coming])
+          const result = await running
+          loss += result.loss / accumulate
+          gradientNorm = result.gradientNorm
+          for (const [name, value] of Object.entries(result.terms))
+            terms[name] = (terms[name] ?? 0) + value / accumulate
+        }
+      } catch (error) {
+        // Its batches come again. Where this fails too, the first fault says more.
+        await program.restart(step * accumulate).catch(() => undefined)
+        throw error
       }
+      position = used
       step++
       const watched = { ...terms, loss, "norm of the gradient": gradientNorm }
       const culprit = Object.entries(watched).find(([, v]) => !Number.isFinite(v))
@@ -239,7 +247,10 @@ export function train(
         average === null ? new Map() : matched("averages", average.averages, state.ema ?? state.model),
         matched("gradients", gradientsOf, state.optimizer),
       ]
-      // It refuses memory of another model too: nothing is written before all was looked at.
+      // Loader and optimizer refuse what is of another data set or model too: nothing is written before all was looked at.
+      const before = loader.state()
+      loader.restore(state.loader)
+      loader.restore(before)
       await optimizer.restore(state.optimizer)
       await write(new Map(values.flatMap((part) => [...part])))
       step = state.step

@@ -3,6 +3,7 @@ import type { Batch } from "../data/dataset.ts"
 import { type Arrayable, full, type NdArray, toNumbers, zeros } from "../engine/array.ts"
 import { type Compiled, compile } from "../engine/compile.ts"
 import { gradients } from "../engine/grad.ts"
+import { write } from "../engine/state.ts"
 import { pending, type Tensor, Variable } from "../engine/tensor.ts"
 import { clipByGlobalNorm, globalNorm } from "../optim/clip.ts"
 import type { Ema } from "../optim/ema.ts"
@@ -103,6 +104,12 @@ export class TrainStep {
       gradientNorm: number(norm),
       terms: Object.fromEntries(Object.entries(terms).map(([k, v]) => [k, number(v)])),
     }
+  }
+
+  /** Goes on as after so many batches, without the gradients gathered since the last update. */
+  async restart(calls: number): Promise<void> {
+    this.#calls = calls
+    await write(new Map([...this.accumulated.values()].map((v) => [v, zeros(v.shape, v.dtype)])))
   }
 
   /** Ends profiling of the update; gives the name of the profile file. */

@@ -7,6 +7,7 @@ import { avgPool2d, maxPool2d, upsampleConv2d } from "../../src/engine/fused/poo
 import { type ConvOptions, conv1d, conv2d, convTranspose2d } from "../../src/engine/ops/conv.ts"
 import { relu, sigmoid } from "../../src/engine/ops/elementwise.ts"
 import { concat } from "../../src/engine/ops/movement.ts"
+import { prod } from "../../src/engine/ops/reduce.ts"
 import { blockSum, upsample } from "../../src/engine/ops/resize.ts"
 import { pad, slice } from "../../src/engine/ops/slice.ts"
 import { Generator } from "../../src/engine/random.ts"
@@ -440,6 +441,49 @@ row(
     [16, 16, 3, 3],
   ],
   (x, w) => gelu(conv2d(x, w, null, { padding: 1 })),
+)
+
+row(
+  "extremes and products over pixels",
+  [
+    [2, 16, 3, 2],
+    [16, 16, 3, 3],
+  ],
+  (x, w) => {
+    const y = conv2d(x, w, null, { padding: 1 })
+    return y
+      .max({ axes: [2, 3] })
+      .add(y.min({ axes: [0, 2, 3] }))
+      .add(prod(y.mul(0.1), { axes: [2, 3] }))
+  },
+)
+row(
+  "sums of all of one image",
+  [
+    [1, 16, 4, 4],
+    [16, 16, 3, 3],
+  ],
+  (x, w) => {
+    const y = conv2d(x, w, null, { padding: 1 })
+    return y.sum({ axes: [1, 2, 3] }).add(y.square().sum({ axes: [1, 2, 3] }))
+  },
+)
+row(
+  "convolution of parts whose share of the channels is no exact fraction",
+  [
+    [1, 112, 2, 2],
+    [1, 288, 2, 2],
+    [16, 400, 1, 1],
+  ],
+  (a, b, w) => conv2d(concat([a, b], 1), w),
+)
+row(
+  "group norm of one map, shifted for each sample",
+  [
+    [1, 32, 4, 4],
+    [2, 32],
+  ],
+  (x, t) => groupNorm(x.add(t.reshape([2, 32, 1, 1])), 4),
 )
 
 export const blockCases: readonly BlockCase[] = cases

@@ -246,7 +246,8 @@ function joinedSum(root: Value, joiner: Joiner, isInner: (v: Value) => boolean):
 function joinedIn(term: Value, joiner: Joiner): Value | undefined {
   const { op, inputs, attrs } = term.node
   const { axes } = attrs as { readonly axes: readonly number[] }
-  if (op.name !== sumOp.name || axes.length !== inputs[0].spec.shape.length) return undefined
+  // A sum in blocks bears the same name, but not the same attributes.
+  if (op !== sumOp || axes.length !== inputs[0].spec.shape.length) return undefined
   let at = inputs[0]
   while (!joiner.places.has(at)) {
     if (!isElementwise(at.node)) return undefined

@@ -105,8 +105,12 @@ const upsampleConvOp = fused<object>(
  * Nearest upsampling by 2 followed by a 3x3 convolution of padding 1: `[batch, in, h, w] -> [batch, out, 2h, 2w]`.
  * Weight is `[out, in, 3, 3]`, bias `[out]`.
  * One op, because a device can do both at once for 4/9 of the arithmetic.
+ *
+ * @throws UsageError when the kernel is of another size.
  */
 export function upsampleConv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  if (weight.rank !== 4 || weight.shape[2] !== 3 || weight.shape[3] !== 3)
+    throw new UsageError(`upsampleConv2d: weight is ${formatShape(weight.shape)}, expected [out, in, 3, 3]`)
   return apply(upsampleConvOp, bias === null ? [x, weight] : [x, weight, bias], {})
 }
 

@@ -3,11 +3,12 @@ import { expect, test } from "vitest"
 import { asArray, type NdArray, toNested, toNumbers, zeros } from "../array.ts"
 import { compile } from "../compile.ts"
 import { randomInteger, randomUniform } from "../create.ts"
+import { silu } from "../fused/activation.ts"
 import { linear } from "../fused/attention.ts"
 import { groupNorm, layerNorm } from "../fused/normalize.ts"
-import { maxPool2d } from "../fused/pool.ts"
+import { maxPool2d, upsampleConv2d } from "../fused/pool.ts"
 import { grad, gradients } from "../grad.ts"
-import { constant, type Tensor } from "../tensor.ts"
+import { constant, type Tensor, Variable } from "../tensor.ts"
 import { argMax } from "./along.ts"
 import { equal, isNan, where } from "./compare.ts"
 import { conv2d, convTranspose2d } from "./conv.ts"
@@ -121,6 +122,27 @@ test("sums over no images and no features are zero", async () => {
   ])
 })
 
+test("networks of no images give none, and no axis need have elements", async () => {
+  const network: Fn = (x, w, v) => {
+    const y = silu(groupNorm(conv2d(x, w, null, { padding: 1 }), 4, { weight: v, bias: v }))
+    return gradients(upsampleConv2d(maxPool2d(y), w, v).sum(), [x, w, v])
+  }
+  const [dx, dw, dv] = await valuesOf(network, zeros([0, 16, 4, 4]), zeros([16, 16, 3, 3]), zeros([16]))
+  expect(dx).toEqual([])
+  expect([...dw, ...dv]).toEqual(new Array(16 * 16 * 9 + 16).fill(0))
+  const turned = compile((x: Tensor) => [x.transpose([1, 0, 2]), x.transpose([2, 0, 1])])
+  expect((await turned(zeros([1, 0, 4]))).map((y) => y.shape)).toEqual([
+    [0, 1, 4],
+    [4, 1, 0],
+  ])
+  const empty = new Variable(zeros([5, 0]))
+  const grown = compile(() => {
+    empty.assign(empty.mul(2))
+    return empty.add(1)
+  })
+  expect((await grown()).shape).toEqual([5, 0])
+})
+
 test("what cannot be computed is refused where it is asked for", () => {
   const [x, image] = [constant([1, 2, 3]), constant(zeros([1, 1, 2, 2]))]
   expect(() => x.slice([[0.5, 2]])).toThrow(/^slice: position 0.5 of axis 0 is not an integer/)
@@ -142,6 +164,9 @@ test("what cannot be computed is refused where it is asked for", () => {
   for (const sizes of [1.5, -1, 0])
     expect(() => x.split(sizes)).toThrow(/^split: sizes .* do not divide axis 0 of \[3\]/)
   expect(() => upsample(image, 1.5)).toThrow(/^upsample: factor is 1.5, expected a whole number from 1/)
+  expect(() => upsampleConv2d(image, constant(zeros([1, 1, 9, 1])))).toThrow(
+    /^upsampleConv2d: weight is \[1, 1, 9, 1\], expected \[out, in, 3, 3\]/,
+  )
   expect(() => convTranspose2d(image, image, null, { padding: 2 })).toThrow(
     /^convTranspose2d: the output would have sizes \[-1, -1\]/,
   )

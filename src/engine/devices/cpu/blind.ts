@@ -120,12 +120,13 @@ const reduction: Rule = (node, block) => {
   }
   // What remains of all elements does not depend on their order.
   if (axes.length === shape.length) return { needs: ["any", plain] }
-  const isOverPixels = axes.includes(2) && axes.includes(3) && !axes.includes(1)
+  const isMean = node.op.name === "reduceMean"
+  const isPooling = isMean || node.op.name === "reduceSum"
+  const isOverPixels = isPooling && axes.includes(2) && axes.includes(3) && !axes.includes(1)
   return {
     needs: ["any", plain],
     accepts: ([order]) => isPlain(order),
     onnx: (emit, [x], [order]) => {
-      const isMean = node.op.name === "reduceMean"
       if (isOverPixels && shape.length === 4 && sameOrder(order, channels) && dtype === "float32") {
         const mean = emit.node("GlobalAveragePool", [x], {}, blockedDomain)
         const overBatch = axes.includes(0)

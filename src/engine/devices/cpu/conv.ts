@@ -1,4 +1,4 @@
-/** Convolutions in blocks: forward, the two gradients, and the strided transpose as one convolution a phase. */
+/** Convolutions in blocks, with all that one pass can add to them, and kernels turned around for the transposed map. */
 import { sizeOf } from "../../array.ts"
 import { type Emitter, type Op, primitive, type Spec, type Value } from "../../graph.ts"
 import { type ConvAttrs, convOps } from "../../ops/conv.ts"

@@ -42,7 +42,7 @@ export function convCompositions(block: number): ReadonlyMap<string, Composition
     let y: Tensor | null = null
     let start = 0
     for (const part of wholeParts(x, attrs)) {
-      const end = start + w.shape[1] * (part.shape[1] / x.shape[1])
+      const end = start + part.shape[1] / attrs.groups
       y = convolve(part, w.slice([null, [start, end]]), attrs, { bias: y === null ? (b ?? null) : null, sum: y })
       start = end
     }

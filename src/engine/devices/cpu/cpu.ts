@@ -41,6 +41,11 @@ function arrangement(blocks: Blocks, block: number): Arrangement {
   }
 }
 
+/** What has no elements is left as it is: some of the operators that are faster refuse it. */
+function withElements(composition: Composition): Composition {
+  return (inputs, attrs) => (inputs.some((t) => t.shape.includes(0)) ? undefined : composition(inputs, attrs))
+}
+
 /** The device for blocks of the given size, which is the processor's: 8 or 16. */
 export function cpu(block: number, isCareful = false): Device {
   const compositions: ReadonlyMap<string, Composition> = new Map([
@@ -56,7 +61,7 @@ export function cpu(block: number, isCareful = false): Device {
   ])
   return {
     name: "cpu",
-    compositions,
+    compositions: new Map([...compositions].map(([name, of]) => [name, withElements(of)])),
     ...(!isCareful && { careful: cpu(block, true) }),
     adapt: (program, stored) => {
       const { graph, isGuarded } = withGuard(program)

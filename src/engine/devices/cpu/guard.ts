@@ -1,5 +1,6 @@
 /** Values that are exact only while a number stays below 0: the program tells, and then runs another way. */
 import { apply, type Op, rewrite, type Value } from "../../graph.ts"
+import { lessEqual, logicalNot } from "../../ops/compare.ts"
 import { concat } from "../../ops/movement.ts"
 import { Tensor } from "../../tensor.ts"
 import { type Graph, roots } from "../../trace.ts"
@@ -13,9 +14,11 @@ const guardOp: Op<object> = {
   host: ([x]) => [x],
 }
 
-/** `x`, to be trusted only where no element of `risk` is above 0. */
+/** `x`, to be trusted only where no element of `risk` is above 0, or NaN. */
 export function guarded(x: Tensor, risk: Tensor): Tensor {
-  return apply(guardOp, [x, risk.max().reshape([1])], {})
+  // The largest of numbers of which one is NaN may be any of them.
+  const isRisky = logicalNot(lessEqual(risk, 0)).cast(x.dtype)
+  return apply(guardOp, [x, isRisky.max().reshape([1])], {})
 }
 
 /** The program with the largest of all risks as one output more, where it has any. */

@@ -136,7 +136,9 @@ export function place(graph: Graph, { rules, block, native, stored }: PlaceOptio
   const all = roots(graph)
   const nodes = topological(all)
   const placings = new Map<Node, Placing>()
+  const isEmpty = (v: Value): boolean => v.spec.shape.includes(0)
   for (const node of nodes) {
+    if ([...node.inputs, ...node.outputs].some(isEmpty)) continue
     const placing = rules.get(node.op.name)?.(node as Node<never>, block)
     if (placing !== undefined) placings.set(node, placing)
   }

@@ -2,6 +2,7 @@
 import { apply } from "../../graph.ts"
 import { reciprocal } from "../../ops/elementwise.ts"
 import { concat } from "../../ops/movement.ts"
+import { sameShape } from "../../shape.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 import { dot, overPixels, scaled } from "./affine.ts"
@@ -51,7 +52,8 @@ function unshifted(x: Tensor): { readonly x: Tensor; readonly shift: Tensor | nu
   const isShift = (t: Tensor): boolean =>
     t.rank === 4 && t.shape[0] === x.shape[0] && t.shape[1] === x.shape[1] && t.shape[2] === 1 && t.shape[3] === 1
   const area = x.shape[2] * x.shape[3]
-  if (area > 1 && isShift(b)) return { x: a, shift: b.reshape(x.shape.slice(0, 2)) }
+  // A map that is repeated too is not all of x.
+  if (area > 1 && sameShape(a.shape, x.shape) && isShift(b)) return { x: a, shift: b.reshape(x.shape.slice(0, 2)) }
   return { x, shift: null }
 }
 

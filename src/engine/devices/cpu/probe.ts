@@ -66,7 +66,7 @@ export async function probeBlock(): Promise<number | undefined> {
   }
 }
 
-/** A network that meets every operator of the device, with the gradients of all its parameters. */
+/** A network that meets most blocked operators of the device, with the gradients of all its parameters. */
 function sample(x: Tensor, ...parameters: readonly Tensor[]): Tensor[] {
   const [w1, w2, w3, w4, w5, weight, bias] = parameters
   const a = conv2d(x, w1, bias, { padding: 1 })

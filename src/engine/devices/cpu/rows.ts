@@ -2,7 +2,6 @@
 import { sizeOf } from "../../array.ts"
 import { applyAll, type Op } from "../../graph.ts"
 import { matmul } from "../../ops/matmul.ts"
-import { isSymbolic } from "../../shape.ts"
 import type { Composition } from "../../simplify.ts"
 import type { Tensor } from "../../tensor.ts"
 
@@ -16,7 +15,6 @@ const isLeading = (axes: readonly number[]): boolean => axes.length > 0 && axes.
 const reduceSum: Composition = ([x], { axes, keepDims }: { axes: readonly number[]; keepDims: boolean }) => {
   // Images lie in blocks, whose sums have a rule of their own.
   if (x.dtype !== "float32" || x.rank > 3 || !isLeading(axes) || axes.length === x.rank) return undefined
-  if (x.shape.some(isSymbolic)) return undefined
   const [rows, width] = [sizeOf(x.shape.slice(0, axes.length)), sizeOf(x.shape.slice(axes.length))]
   // Short sums are no work, and a row of few numbers is no matrix.
   if (rows < 16 || width < 16) return undefined
@@ -50,8 +48,7 @@ const normRows: Op<{ readonly eps: number }> = {
   },
 }
 
-const isFit = (x: Tensor, weight: Tensor | undefined): boolean =>
-  x.dtype === "float32" && weight !== undefined && !x.shape.some(isSymbolic)
+const isFit = (x: Tensor, weight: Tensor | undefined): boolean => x.dtype === "float32" && weight !== undefined
 
 /** x as rows with its scale and shift, and what the op makes of them. */
 function normalised(x: Tensor, weight: Tensor, bias: Tensor, { axes, eps }: LayerNorm) {
