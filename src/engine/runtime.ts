@@ -111,9 +111,10 @@ function remoteRoom(worker: Worker): Room {
   const call = <T>(method: keyof Room, ...args: readonly unknown[]): Promise<T> =>
     new Promise((resolve, reject) => {
       const id = ++last
+      // First, for it refuses what cannot be sent: nobody would answer that.
+      worker.postMessage({ id, method, args } satisfies Call)
       if (pending.size === 0) worker.ref()
       pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
-      worker.postMessage({ id, method, args } satisfies Call)
     })
   return {
     load: (...args) => call("load", ...args),
