@@ -141,13 +141,13 @@ export const glyphs: Recipe = imageRecipe({
 /** MNIST's handwritten digits. */
 export const mnist: Recipe = imageRecipe({
   source: mnistSource,
-  defaults: { steps: 12_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
+  defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
 })
 
 /** Fashion-MNIST's clothes. */
 export const fashion: Recipe = imageRecipe({
   source: fashionSource,
-  defaults: { steps: 12_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
+  defaults: { steps: 10_000, batch: 64, lr: 2e-3, ema: 0.9995, patch: 2, width: 48, multipliers: [1, 2] },
 })
 
 /** CIFAR-10's photographs. */
