@@ -1,5 +1,6 @@
 /** Where programs run: a worker thread in Node's built package, this thread elsewhere. */
 import type { Worker } from "node:worker_threads"
+import type { NdArray } from "./array.ts"
 import { LocalRoom, type Room } from "./session.ts"
 import type { Answer, Call } from "./worker.ts"
 
@@ -90,6 +91,11 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
+/** The array without the rest of a larger buffer that it is a view of: a message would copy all of that. */
+function apart(a: NdArray): NdArray {
+  return a.data.byteLength < a.data.buffer.byteLength ? { ...a, data: a.data.slice() as never } : a
+}
+
 /** A room behind messages. The worker keeps the process alive only while a call is under way. */
 function remoteRoom(worker: Worker): Room {
   const pending = new Map<number, Pending>()
@@ -118,10 +124,13 @@ function remoteRoom(worker: Worker): Room {
     })
   return {
     load: (...args) => call("load", ...args),
-    run: (...args) => call("run", ...args),
+    run: ({ feeds, ...request }) => {
+      const own = Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, apart(value)]))
+      return call("run", { ...request, feeds: own })
+    },
     release: (...args) => call("release", ...args),
     profile: (...args) => call("profile", ...args),
-    put: (...args) => call("put", ...args),
+    put: (buffer, value) => call("put", buffer, apart(value)),
     get: (...args) => call("get", ...args),
     drop: (...args) => call("drop", ...args),
   }
