@@ -4,6 +4,7 @@ import type { ClassifyStep } from "../diffusion/classify.ts"
 import type { NdArray } from "../engine/array.ts"
 import { configure } from "../engine/runtime.ts"
 import { whole } from "../recipes/options.ts"
+import { readSamples } from "./arrays.ts"
 import { expectOnly } from "./draw.ts"
 import { MisuseError, readOptions } from "./flags.ts"
 import { heldOutOf } from "./given.ts"
@@ -11,7 +12,6 @@ import { Interrupt } from "./interrupt.ts"
 import { checkpointOption, dataOption, engineOption, seedOption } from "./options.ts"
 import { Progress } from "./progress.ts"
 import { loadRun } from "./runs.ts"
-import { readSamples } from "./samples.ts"
 
 /** Options of the verb. */
 export const classifyOptions = z.strictObject({

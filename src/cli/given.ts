@@ -2,9 +2,9 @@
 import { type Batch, type Dataset, prepared, range } from "../data/dataset.ts"
 import { array, castArray, type NdArray } from "../engine/array.ts"
 import type { Experiment } from "../recipes/recipe.ts"
+import { readArray, readSamples } from "./arrays.ts"
 import { MisuseError } from "./flags.ts"
 import { exists } from "./runs.ts"
-import { readArray, readSamples } from "./samples.ts"
 
 /** Holes that have a name: the middle, a quarter of an image, or one half of it. */
 export const holes = ["center", "left", "right", "top", "bottom"] as const

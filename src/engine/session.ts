@@ -19,7 +19,7 @@ export interface RunRequest {
   /** Output name to buffer. */
   readonly writes: Readonly<Record<string, number>>
   readonly fetches: readonly string[]
-  /** One of `fetches`: by a number above 0, or NaN, it refuses the run; nothing is handed back or written then. */
+  /** One of `fetches`: by a number above 0 it refuses the run; nothing is handed back or written then. */
   readonly guard?: string | undefined
 }
 
@@ -79,7 +79,7 @@ export class LocalRoom implements Room {
       for (const [name, value] of Object.entries(feeds)) inputs[name] = toOrt(value)
       for (const [name, buffer] of Object.entries(reads)) inputs[name] = this.#buffers.get(buffer)!
       const results = await this.#session(session).run(inputs, [...fetches, ...Object.keys(writes)])
-      if (guard !== undefined && !(Number(results[guard].data[0]) <= 0)) return undefined
+      if (guard !== undefined && Number(results[guard].data[0]) > 0) return undefined
       for (const [name, buffer] of Object.entries(writes)) this.#buffers.set(buffer, results[name])
       return fetches.map((name) => fromOrt(results[name]))
     })

@@ -6,7 +6,7 @@ import type { Graph } from "../trace.ts"
 
 /** A program as a device runs it. */
 export interface Adapted {
-  /** Where `isGuarded`, the last output is one number more, which is above 0, or NaN, where the results are not exact enough. */
+  /** Where `isGuarded`, the last output is one number more, which is above 0 where the results are not exact enough. */
   readonly graph: Graph
   readonly isGuarded: boolean
   /** How variables lie in memory whose place is yet to be found. */

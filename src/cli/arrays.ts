@@ -1,4 +1,4 @@
-/** Samples and images from files, for verbs that begin with some. */
+/** Arrays from files: numbers, images and samples, for verbs that begin with some. */
 import { readFile } from "node:fs/promises"
 import { array, type NdArray, sizeOf } from "../engine/array.ts"
 import { readNpy } from "../io/npy.ts"
